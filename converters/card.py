@@ -1,0 +1,80 @@
+"""Reading a card (a YAML file) and the checks that every part of it shares."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unimc.example import InputError
+
+
+class _GivenTwice(yaml.MarkedYAMLError):
+    """A key stands twice in one mapping."""
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also refuses a key given twice: YAML would silently keep the last."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Hashable] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, Hashable) and key in seen:
+            raise _GivenTwice(problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark)
+        seen.add(key)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        InputError: if the file is missing, is not UTF-8, is not YAML (names the line), or holds no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: cannot be read as UTF-8 text: {problem}") from None
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        hint = "put a text that begins with a brace, or holds a colon and a space, in quotes"
+        raise InputError(f"{path}{line}: not valid YAML: {error.problem} ({hint})") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a card is a mapping (name: ..., kind: ...), not {type(content).__name__}")
+    return content
+
+
+def did_you_mean(word: Any, known: Collection[str]) -> str:
+    """` did you mean ...?` for the nearest known word, otherwise a list of what is known."""
+    near = get_close_matches(str(word), list(known), n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there are: {', '.join(sorted(known))}" if known else "there are none"
+
+
+def known_keys(given: Mapping[Any, Any], known: Collection[str], where: str) -> None:
+    """Raise InputError if `given` has a key that is not known."""
+    for key in given:
+        if key not in known:
+            raise InputError(f"{where}: unknown key {key!r}; {did_you_mean(key, known)}")
+
+
+def mapping(value: Any, where: str) -> Mapping[Any, Any]:
+    """`value`, if it is a mapping; otherwise InputError."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: must be a mapping (key: value), not {type(value).__name__}")
+    return value

@@ -1,0 +1,107 @@
+"""Reading the rows of one local file: JSON lines, JSON, CSV, TSV or Parquet; texts plain or gzipped.
+
+Text files are read by the standard library, not by `datasets`: its readers guess types (a column of dates becomes
+timestamps, "NA" becomes nothing, "007" becomes 7), cut rows that have a cell too many, and name no line in an error.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unimc.example import InputError
+
+SUFFIXES = (*(f".{kind}{gz}" for kind in ("jsonl", "json", "csv", "tsv") for gz in ("", ".gz")), ".parquet")
+
+
+def read_file(path: Path) -> list[Mapping[str, Any]]:
+    """The rows of a file, in its order.
+
+    JSON values keep their types; every cell of a CSV or TSV file is a text, exactly as it stands there. A TSV file has
+    no quoting: a quotation mark is an ordinary character, and a line is a row.
+
+    Raises:
+        InputError: if the file cannot be read, is empty, or a line of it is broken (the message names it).
+    """
+    kind = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
+    if kind is None:
+        raise InputError(f"{path}: cannot tell its format; the name must end in one of {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    reader = _parquet if kind == ".parquet" else _json if "json" in kind else _table
+    try:
+        rows = reader(path)
+    except (OSError, EOFError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: cannot be read: {problem} (texts must be UTF-8)") from None
+    if not rows:
+        raise InputError(f"{path}: the file has no rows")
+    return rows
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+
+
+def _json(path: Path) -> list[Mapping[str, Any]]:
+    text = _text(path)
+    rows: list[Any] = []
+    if text.lstrip().startswith("["):
+        try:
+            rows = json.loads(text)
+        except json.JSONDecodeError as problem:
+            raise InputError(f"{path}, line {problem.lineno}: not valid JSON: {problem.msg}") from None
+    else:  # one object a line, which many data sets also name .json
+        for number, line in enumerate(io.StringIO(text), start=1):
+            if line.strip():
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError as problem:
+                    raise InputError(f"{path}, line {number}: not valid JSON: {problem.msg}") from None
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: row {number} (from 0) is {type(row).__name__}, not an object (column: value)")
+    return rows
+
+
+def _table(path: Path) -> list[Mapping[str, Any]]:
+    tabs = ".tsv" in path.suffixes
+    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
+    limit = csv.field_size_limit(sys.maxsize)  # the default of 131,072 characters is less than a long passage
+    lines = csv.reader(io.StringIO(_text(path), newline=""), **dialect)
+    try:
+        header = next(lines, [])
+        twice = [column for column in header if header.count(column) > 1]
+        if twice:
+            raise InputError(f"{path}, line 1: the column {twice[0]!r} is there twice; every column needs its own name")
+        rows: list[Mapping[str, Any]] = []
+        for cells in lines:
+            if len(cells) not in (0, len(header)):
+                hint = "" if tabs else "; put a text that holds a comma in double quotes"
+                raise InputError(
+                    f"{path}, line {lines.line_num}: {len(cells)} cells for {len(header)} columns "
+                    f"({', '.join(header)}){hint}"
+                )
+            if cells:
+                rows.append(dict(zip(header, cells, strict=True)))
+        return rows
+    except csv.Error as problem:
+        raise InputError(f"{path}, line {lines.line_num}: not a valid table: {problem}") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _parquet(path: Path) -> list[Mapping[str, Any]]:
+    # What `datasets` itself reads with, without its copy in the cache.
+    from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]
+
+    try:
+        return list(parquet.read_table(path).to_pylist())
+    except ArrowException as problem:
+        raise InputError(f"{path}: not a valid Parquet file: {problem}") from None

@@ -1,0 +1,175 @@
+"""Getting the rows of a task's split: from the task itself, from local files, or from the hub."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters.files import SUFFIXES, read_file
+from unimc.example import InputError, MultipleChoiceExample
+
+if TYPE_CHECKING:
+    from converters.task import Task
+
+DATA_DIR = "UNIMC_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The examples of a split and what was counted on the way.
+
+    Args:
+        examples: in the file's order.
+        rows: how many rows the split has there, before anything was left out.
+        merged: how many of the examples had an option given twice.
+        skipped: how many of the rows the task leaves out on purpose.
+        source: where the rows came from, for people.
+    """
+
+    examples: list[MultipleChoiceExample]
+    rows: int
+    merged: int
+    skipped: int
+    source: str
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a split, in memory or in a data set of the hub's (where only the chosen ones are decoded)."""
+
+    content: Any
+    columns: tuple[str, ...]
+    source: str
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]], source: str) -> _Rows:
+        """Rows in memory; their columns are those of any row."""
+        return cls(rows, tuple(dict.fromkeys(column for row in rows for column in row)), source)
+
+    def column(self, name: str) -> list[Any]:
+        """One column; None where a row lacks it."""
+        if name not in self.columns:
+            return [None] * len(self.content)
+        return list(self.content[name]) if self._from_hub else [row.get(name) for row in self.content]
+
+    def take(self, places: Sequence[int]) -> list[Mapping[str, Any]]:
+        """The rows at `places`."""
+        if self._from_hub:
+            return [dict(row) for row in self.content.select(places)]
+        return [self.content[place] for place in places]
+
+    @property
+    def _from_hub(self) -> bool:
+        return hasattr(self.content, "select")
+
+
+def read(
+    task: Task,
+    split: str,
+    data_dir: str | Path | None,
+    limit: int | None,
+    seed: int,
+    variant: str | None,
+    unlabelled: bool,
+) -> Loaded:
+    """The examples of a split; `Task.load` says what the arguments are and what is raised."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit is {limit}; it must be 1 or more")
+    task.wording(variant)
+    rows = _rows(task, split, data_dir)
+    label = task.label_column
+    if label is not None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
+        raise InputError(
+            f"{rows.source}: task {task.name} takes its labels from the column {label.column!r}, which is not there; "
+            f"the columns are: {', '.join(rows.columns)}"
+        )
+    total = len(rows.content)
+    left_out: set[int] = set()
+    for column in task.skip:
+        left_out |= {place for place, value in enumerate(rows.column(column)) if task.skips(column, value)}
+    places = [place for place in range(total) if place not in left_out]
+    if limit is not None and limit < len(places):
+        places = sorted(random.Random(f"{seed} {task.name} {split}").sample(places, limit))
+    examples, merged, seen = [], 0, dict[str, int]()
+    for place, row in zip(places, rows.take(places), strict=True):
+        try:
+            example, had_repeats = task.convert_counting(row, variant, split, place)
+        except InputError as problem:
+            raise InputError(f"{problem} [{rows.source}]") from None
+        if seen.setdefault(example.id, place) != place:
+            raise InputError(
+                f"{rows.source}: rows {seen[example.id]} and {place} (from 0) both have the id {example.id!r}"
+            )
+        examples.append(example)
+        merged += had_repeats
+    return Loaded(examples, total, merged, len(left_out), rows.source)
+
+
+def _rows(task: Task, split: str, data_dir: str | Path | None) -> _Rows:
+    if task.rows:
+        _known_split(task, split, list(task.rows))
+        return _Rows.of(task.rows[split], f"{task.path or f'task {task.name}'}: rows.{split}")
+    files = task.source.get("files")
+    if files is not None:
+        _known_split(task, split, list(files))
+        path = (task.path.parent if task.path is not None else Path()) / files[split]
+        return _Rows.of(read_file(path), str(path))
+    if split in task.splits and task.splits[split] is None:
+        labelled = [name for name, there in task.splits.items() if there is not None]
+        raise InputError(f"task {task.name}: split {split!r} has no labels; labelled are: {', '.join(labelled)}")
+    folder = data_dir if data_dir is not None else os.environ.get(DATA_DIR) or None
+    if folder is not None:
+        path = _local_file(task, split, Path(folder).expanduser())
+        return _Rows.of(read_file(path), str(path))
+    return _from_hub(task, split)
+
+
+def _known_split(task: Task, split: str, there: list[str]) -> None:
+    if split not in there:
+        raise InputError(f"task {task.name}: no split {split!r}; there are: {', '.join(there) or 'none'}")
+
+
+def _local_file(task: Task, split: str, data_dir: Path) -> Path:
+    folder = data_dir / task.source.get("folder", f"{task.language}/{task.name}")
+    if not folder.is_dir():
+        hint = "" if data_dir.is_dir() else f" ({data_dir} itself is not a folder)"
+        raise InputError(
+            f"task {task.name}: no folder {folder}{hint}; check --data-dir and {DATA_DIR}, or unset both to use the hub"
+        )
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
+        if suffix is not None:
+            found.setdefault(path.name.removesuffix(suffix), []).append(path)
+    if split not in found:
+        there = ", ".join(name for name in found if name != "labels") or "none"
+        raise InputError(f"task {task.name}: no split {split!r} in {folder}; there are: {there}")
+    if len(found[split]) > 1:
+        raise InputError(
+            f"{folder}: {' and '.join(path.name for path in found[split])} are both split {split!r}; keep one"
+        )
+    return found[split][0]
+
+
+def _from_hub(task: Task, split: str) -> _Rows:
+    hub, there = task.source.get("hub"), [*task.splits, *task.source.get("folder_splits", [])]
+    _known_split(task, split, there)
+    if hub is None or split not in task.splits:
+        what = f"split {split!r} of task {task.name}" if hub is not None else f"task {task.name}"
+        raise InputError(f"{what} is only read from local files; give --data-dir or set {DATA_DIR}")
+    from datasets import load_dataset
+
+    config, name = task.source.get("config"), task.splits[split]
+    try:
+        content = load_dataset(hub, config, split=name)
+    except Exception as problem:  # the hub client's errors have no common type: connection, offline, not found, script
+        first_line = (str(problem) or type(problem).__name__).splitlines()[0]
+        raise InputError(
+            f"task {task.name}: {hub} (split {name!r}) cannot be had from the hub: {first_line}; "
+            f"for files on this machine give --data-dir or set {DATA_DIR}"
+        ) from problem
+    return _Rows(content, tuple(content.column_names), f"{hub}{f' ({config})' if config else ''}, split {name}")

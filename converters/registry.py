@@ -1,0 +1,53 @@
+"""Names of tasks and their cards: the built-in ones below this folder, and any YAML file of a user's."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from converters.card import did_you_mean
+from converters.task import Task
+from unimc.example import InputError
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def _cards() -> dict[str, Path]:
+    """Name -> card of every built-in task; only the folders are listed, nothing is parsed."""
+    files = [*sorted(_HERE.glob("tasks/*/*.yaml")), *sorted(_HERE.glob("samples/*.yaml"))]
+    cards: dict[str, Path] = {}
+    for path in files:
+        if cards.setdefault(path.stem, path) != path:
+            raise InputError(f"{path}: the task name {path.stem!r} is taken by {cards[path.stem]}")
+    return cards
+
+
+@cache
+def _built_in(name: str) -> Task:
+    task = Task.from_file(_cards()[name])
+    if task.name != name:
+        raise InputError(f"{_cards()[name]}: name: {task.name!r} must equal the file's name, {name!r}")
+    return task
+
+
+def names(language: str | None = None, family: str | None = None) -> list[str]:
+    """Names of the built-in tasks, sorted; of one language or family only, if given."""
+    if language is None and family is None:
+        return sorted(_cards())
+    tasks = [_built_in(name) for name in sorted(_cards())]
+    return [task.name for task in tasks if language in (None, task.language) and family in (None, task.family)]
+
+
+def get(name: str | Path) -> Task:
+    """A built-in task by its name, or a task of your own by its YAML file.
+
+    Raises:
+        InputError: if there is no such task or file, or the card is not valid.
+    """
+    if str(name) in _cards():
+        return _built_in(str(name))
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return Task.from_file(path)
+    raise InputError(f"no task {str(name)!r}; {did_you_mean(name, _cards())} (a task of your own: give its YAML file)")

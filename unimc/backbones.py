@@ -1,0 +1,233 @@
+"""The families of backbones: what each takes for mask, positions and types, and where its masked-LM head is.
+
+One row of `FAMILIES` per family; adding a family touches this file alone. What was measured about each (which masks are
+silently wrong, which positions are ignored) stands as tests in tests/test_backbones.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unimc.attention import additive, isolating_mask, within_window
+from unimc.encoding import PADDING, Layout
+from unimc.example import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How one family of masked language models is fed and read.
+
+    Attributes:
+        name: what people call it.
+        model_types: `config.model_type` of its members.
+        transform: what stands between the encoder and the decoder: (tokens, hidden) -> (tokens, embedding).
+        decoder: the decoder's weight (vocabulary, embedding) and bias (vocabulary).
+        head: prefixes of the head's parameters; only these may be missing from a folder.
+        states: runs the encoder; see `states` below for the arguments.
+        implementations: attention implementations that the mask is right for, the preferred one first.
+        offset_by_padding: whether positions are counted from `padding_idx` + 1.
+        order_invariant: whether an option's score is free of the options' order (False where distances are indices).
+    """
+
+    name: str
+    model_types: frozenset[str]
+    transform: Callable[[Any, Tensor], Tensor]
+    decoder: Callable[[Any], tuple[Tensor, Tensor]]
+    head: tuple[str, ...]
+    states: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor]
+    implementations: tuple[str, ...] = ("sdpa", "eager")
+    offset_by_padding: bool = False
+    order_invariant: bool = True
+
+    def layout(self, backbone: Any) -> Layout:
+        """How rows have to be laid out for this backbone."""
+        config = backbone.config
+        offset = backbone.base_model.embeddings.padding_idx + 1 if self.offset_by_padding else 0
+        return Layout(
+            positions=config.max_position_embeddings - offset,
+            position_offset=offset,
+            two_types=getattr(config, "type_vocab_size", 0) >= 2,
+        )
+
+
+def family_of(config: Any) -> Family:
+    """The family of a backbone's configuration.
+
+    Raises:
+        InputError: if the family is not in the table, or this member of it can't isolate options.
+    """
+    family = next((family for family in FAMILIES if config.model_type in family.model_types), None)
+    if family is None:
+        known = ", ".join(family.name for family in FAMILIES)
+        raise InputError(f"backbone type {config.model_type!r} is not supported; supported are {known}")
+    if getattr(config, "conv_kernel_size", 0) > 0:
+        raise InputError(
+            f"{config.model_type} with a convolution over neighbouring tokens (conv_kernel_size "
+            f"{config.conv_kernel_size}) lets options see each other; take a backbone without it"
+        )
+    return family
+
+
+def attention_implementation(family: Family, wanted: str | None) -> str:
+    """The implementation to load a backbone with: the one wanted if the mask is right for it, else the preferred one.
+
+    Raises:
+        InputError: if the mask would be wrong (flash-attention takes no mask of pairs: options would see each other).
+    """
+    if wanted is None:
+        return family.implementations[0]
+    if wanted not in family.implementations:
+        right = " or ".join(family.implementations)
+        raise InputError(f"attention {wanted!r} cannot keep the options of {family.name} apart; use {right}")
+    return wanted
+
+
+def _mask(backbone: Any, mask: Tensor) -> Tensor:
+    """The mask in the form the backbone's attention takes now (looked up at each call: it can be switched)."""
+    implementation = backbone.config._attn_implementation
+    if implementation == "sdpa":
+        return mask
+    if implementation == "eager":
+        return additive(mask, backbone.dtype)
+    raise InputError(f"attention {implementation!r} cannot keep options apart; load the backbone with sdpa or eager")
+
+
+# In every `states` function below: input_ids, option_ids, position_ids, token_type_ids are (batch, length), the result
+# is (batch, length, hidden).
+
+
+def _bert_states(backbone: Any, input_ids: Tensor, option_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+    mask = _mask(backbone, isolating_mask(option_ids))
+    output = backbone.base_model(input_ids, attention_mask=mask, position_ids=positions, token_type_ids=types)
+    states: Tensor = output.last_hidden_state
+    return states
+
+
+def _modernbert_states(
+    backbone: Any, input_ids: Tensor, option_ids: Tensor, positions: Tensor, _types: Tensor
+) -> Tensor:
+    # One mask would serve both kinds of layer, and the sliding window would be lost without a word.
+    full = isolating_mask(option_ids)
+    near = full & within_window(positions, backbone.config.sliding_window)
+    # Positions far from everything else still see themselves; padding may be far from all shared tokens.
+    near = near | torch.eye(near.shape[-1], dtype=torch.bool, device=near.device)
+    masks = {"full_attention": _mask(backbone, full), "sliding_attention": _mask(backbone, near)}
+    states: Tensor = backbone.base_model(input_ids, attention_mask=masks, position_ids=positions).last_hidden_state
+    return states
+
+
+def _deberta_states(backbone: Any, input_ids: Tensor, option_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+    # The model multiplies its mask onto the embeddings too, so only a (batch, length) mask passes there: embeddings and
+    # encoder are called one after the other, each with the mask it can take.
+    embeddings = backbone.base_model.embeddings
+    embedded = embeddings(input_ids=input_ids, token_type_ids=types, position_ids=positions, mask=option_ids != PADDING)
+    mask = isolating_mask(option_ids)
+    states: Tensor = backbone.base_model.encoder(embedded, mask, output_hidden_states=False).last_hidden_state
+    return states
+
+
+def _linear(path: str) -> Callable[[Any], tuple[Tensor, Tensor]]:
+    find = attrgetter(path)
+
+    def decoder(backbone: Any) -> tuple[Tensor, Tensor]:
+        layer = find(backbone)
+        return layer.weight, layer.bias
+
+    return decoder
+
+
+def _module(path: str) -> Callable[[Any, Tensor], Tensor]:
+    find = attrgetter(path)
+    return lambda backbone, states: find(backbone)(states)
+
+
+def _albert_transform(backbone: Any, states: Tensor) -> Tensor:
+    head = backbone.predictions
+    transformed: Tensor = head.LayerNorm(head.activation(head.dense(states)))
+    return transformed
+
+
+def _roberta_transform(backbone: Any, states: Tensor) -> Tensor:
+    head = backbone.lm_head
+    transformed: Tensor = head.layer_norm(torch.nn.functional.gelu(head.dense(states)))
+    return transformed
+
+
+def _deberta_transform(backbone: Any, states: Tensor) -> Tensor:
+    if backbone.legacy:
+        transformed: Tensor = backbone.cls.predictions.transform(states)
+    else:
+        head = backbone.lm_predictions.lm_head
+        transformed = head.LayerNorm(head.transform_act_fn(head.dense(states)))
+    return transformed
+
+
+def _deberta_decoder(backbone: Any) -> tuple[Tensor, Tensor]:
+    if backbone.legacy:
+        decoder = backbone.cls.predictions.decoder
+        return decoder.weight, decoder.bias
+    return backbone.base_model.embeddings.word_embeddings.weight, backbone.lm_predictions.lm_head.bias
+
+
+_bert_family = partial(
+    Family,
+    transform=_module("cls.predictions.transform"),
+    decoder=_linear("cls.predictions.decoder"),
+    head=("cls.",),
+    states=_bert_states,
+)
+
+FAMILIES: tuple[Family, ...] = (
+    _bert_family("BERT", frozenset({"bert", "ernie"})),
+    _bert_family("MegatronBERT", frozenset({"megatron-bert"}), implementations=("eager",)),
+    Family(
+        "ALBERT",
+        frozenset({"albert"}),
+        transform=_albert_transform,
+        decoder=_linear("predictions.decoder"),
+        head=("predictions.",),
+        states=_bert_states,
+    ),
+    Family(
+        "RoBERTa and XLM-R",
+        frozenset({"roberta", "xlm-roberta"}),
+        transform=_roberta_transform,
+        decoder=_linear("lm_head.decoder"),
+        head=("lm_head.",),
+        states=_bert_states,
+        offset_by_padding=True,
+    ),
+    Family(
+        "ELECTRA",
+        frozenset({"electra"}),
+        transform=_module("generator_predictions"),
+        decoder=_linear("generator_lm_head"),
+        head=("generator_predictions.", "generator_lm_head."),
+        states=_bert_states,
+    ),
+    Family(
+        "DeBERTa-v2 and v3",
+        frozenset({"deberta-v2"}),
+        transform=_deberta_transform,
+        decoder=_deberta_decoder,
+        head=("cls.", "lm_predictions."),
+        states=_deberta_states,
+        implementations=("eager",),
+        order_invariant=False,
+    ),
+    Family(
+        "ModernBERT",
+        frozenset({"modernbert"}),
+        transform=_module("head"),
+        decoder=_linear("decoder"),
+        head=("head.", "decoder."),
+        states=_modernbert_states,
+    ),
+)

@@ -1,0 +1,177 @@
+"""Checkpoints: an ordinary transformers masked-LM folder plus `unimc.json` (DESIGN, section 10)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
+from transformers.utils import logging
+
+from unimc.answers import Answers
+from unimc.backbones import attention_implementation, family_of
+from unimc.example import InputError
+from unimc.modeling import UniMCModel
+
+FILE = "unimc.json"
+DEFAULT_MAX_LENGTH = 512
+
+_log = getLogger(__name__)
+
+
+@dataclass
+class Checkpoint:
+    """A model with all it takes to use it.
+
+    Attributes:
+        model: the model.
+        tokenizer: the tokenizer of its backbone.
+        answers: the answer pieces per language.
+        max_length: the most tokens in a row that it is meant for.
+        trained_on: for each task it was trained on: task, split, rows.
+        licences: notes on what its weights and training data may be used for.
+        fresh_head: whether the masked-LM head was missing and has random weights.
+    """
+
+    model: UniMCModel
+    tokenizer: Any
+    answers: Answers
+    max_length: int = DEFAULT_MAX_LENGTH
+    trained_on: list[dict[str, Any]] = field(default_factory=list)
+    licences: list[str] = field(default_factory=list)
+    fresh_head: bool = False
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the folder: safetensors, tokenizer and `unimc.json`."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _quiet():
+            self.model.backbone.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        entry = {
+            "format": 1,
+            "answers": self.answers.to_dict(),
+            "answer_ids": {name: [pair.yes_id, pair.no_id] for name, pair in self.answers.pairs.items()},
+            "max_length": self.max_length,
+            "trained_on": self.trained_on,
+            "licences": self.licences,
+            "versions": {package: version(package) for package in ("unimc", "torch", "transformers")},
+        }
+        (folder / FILE).write_text(json.dumps(entry, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def load(name_or_path: str | Path, *, dtype: torch.dtype | None = None, attention: str | None = None) -> Checkpoint:
+    """Opens a folder or hub id: a checkpoint of ours, a released UniMC model, or a bare encoder (with a fresh head).
+
+    Args:
+        name_or_path: the folder or hub id.
+        dtype: of the weights; float32 if None.
+        attention: "sdpa" or "eager"; the family's preferred one if None.
+
+    Raises:
+        InputError: if there is no such folder or id, it has no tokenizer, its weights are incomplete or damaged, or the
+            backbone can't keep options apart.
+    """
+    name = str(name_or_path)
+    config = _part(name, "config.json", AutoConfig)
+    implementation = attention_implementation(family_of(config), attention)
+    tokenizer = _part(name, "tokenizer", AutoTokenizer)
+    if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise InputError(f"{name}: no tokenizer found (tokenizer.json or a vocabulary); save it with the model")
+    backbone, fresh = _backbone(name, config, dtype or torch.float32, implementation)
+    entry = _entry(Path(name))
+    where = f"{name}/{FILE}"
+    answers = Answers.read(entry["answers"], tokenizer, where) if "answers" in entry else Answers.look_up(tokenizer)
+    return Checkpoint(
+        model=UniMCModel(backbone),
+        tokenizer=tokenizer,
+        answers=answers,
+        max_length=entry.get("max_length", DEFAULT_MAX_LENGTH),
+        trained_on=entry.get("trained_on", []),
+        licences=entry.get("licences", []),
+        fresh_head=fresh,
+    )
+
+
+def _part(name: str, what: str, loader: Any) -> Any:
+    try:
+        with _quiet():
+            return loader.from_pretrained(name)
+    except Exception as error:
+        if Path(name).is_dir():
+            raise InputError(f"{name}: no usable {what} in this folder ({_first_line(error)})") from error
+        raise InputError(
+            f"{name!r} is neither a folder here nor a model that the hub gives now ({_first_line(error)}); check the "
+            "name, or the network if it is a hub id"
+        ) from error
+
+
+def _backbone(name: str, config: Any, dtype: torch.dtype, implementation: str) -> tuple[Any, bool]:
+    try:
+        with _quiet():
+            backbone, report = AutoModelForMaskedLM.from_pretrained(
+                name, config=config, dtype=dtype, attn_implementation=implementation, output_loading_info=True
+            )
+    except Exception as error:
+        raise InputError(
+            f"{name}: the weights can't be read; the file may be cut short or of another model ({_first_line(error)})"
+        ) from error
+    family = family_of(config)
+    missing = sorted(report["missing_keys"])
+    elsewhere = [key for key in missing if not key.startswith(family.head)]
+    if elsewhere:
+        raise InputError(
+            f"{name}: {len(elsewhere)} weights are missing ({', '.join(elsewhere[:3])}, …); the folder is incomplete "
+            f"or not a masked language model of type {config.model_type}"
+        )
+    if missing:
+        _log.warning("%s has no masked-LM head; it starts with random weights and has to be trained", name)
+    return backbone.eval(), bool(missing)
+
+
+def _entry(folder: Path) -> dict[str, Any]:
+    path = folder / FILE
+    if not folder.is_dir():
+        return _entry_on_hub(str(folder))
+    if not path.exists():
+        return {}
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); restore it, or remove it to use the defaults") from error
+    if not isinstance(entry, dict):
+        raise InputError(f"{path} should hold an object with 'answers' and 'max_length'")
+    return entry
+
+
+def _entry_on_hub(name: str) -> dict[str, Any]:
+    from transformers.utils import cached_file
+
+    found = cached_file(name, FILE, _raise_exceptions_for_missing_entries=False)
+    return _entry(Path(found).parent) if found else {}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Mutes the loading tables and bars of transformers: what matters of them we say ourselves, in one line."""
+    muted: Any = logging  # its functions carry no types
+    verbosity, bars = muted.get_verbosity(), muted.is_progress_bar_enabled()
+    muted.set_verbosity_error()
+    muted.disable_progress_bar()
+    try:
+        yield
+    finally:
+        muted.set_verbosity(verbosity)
+        if bars:
+            muted.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

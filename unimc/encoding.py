@@ -1,0 +1,247 @@
+"""An example as the model reads it: token ids, positions, types and the option each token belongs to.
+
+    CLS [O-MASK] option_1 … [O-MASK] option_n SEP question SEP passage SEP textb SEP
+
+(UniMC, section 3.2 and figure 3; DESIGN, section 3.) The row is put together from token ids, never by joining strings,
+so the place of every O-MASK is known, not searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from unimc.budget import Budgets, Lengths, fit, groups
+from unimc.example import MultipleChoiceExample
+from unimc.tokenization import Ids, InertTokenizer
+
+SHARED, PADDING = 0, -1
+"""`option_ids` of tokens that every token sees, and of tokens that none sees."""
+
+_CACHED_TEXTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One row for the model; all lists but the last two fields have the row's length.
+
+    Attributes:
+        input_ids: token ids.
+        position_ids: positions, which start again at each option, plus the backbone's offset.
+        token_type_ids: 1 on the options and the SEP after them where the backbone has two types, else 0.
+        option_ids: 0 on tokens that all share, i on the tokens of the row's i-th option (from 1).
+        option_positions: where the O-MASKs stand.
+        options: index, within the example, of each option in this row.
+        truncated: tokens that were cut for this row.
+    """
+
+    input_ids: list[int]
+    position_ids: list[int]
+    token_type_ids: list[int]
+    option_ids: list[int]
+    option_positions: list[int]
+    options: tuple[int, ...]
+    truncated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The token ids of an example's parts, cut to what fits: all that is needed to lay out its rows.
+
+    Held for every example of a training set, which is why the ids are arrays and the rows are laid out when used.
+    """
+
+    options: tuple[Ids[int], ...]
+    question: Ids[int]
+    passage: Ids[int]
+    textb: Ids[int]
+    truncated: int = 0
+
+    @property
+    def lengths(self) -> Lengths:
+        """Token counts of the parts."""
+        return Lengths(tuple(map(len, self.options)), len(self.question), len(self.passage), len(self.textb))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the backbone asks of a row: how positions are counted, how many there are, and whether there are types.
+
+    `position_offset` is `padding_idx` + 1 for RoBERTa and XLM-R, whose embeddings count from there, else 0.
+    """
+
+    positions: int
+    position_offset: int = 0
+    two_types: bool = True
+
+
+class Encoder:
+    """Turns examples into rows.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        layout: what the backbone asks for.
+        max_length: the most tokens in a row; positions are bounded by the backbone besides.
+    """
+
+    def __init__(self, tokenizer: object, layout: Layout, max_length: int = 512) -> None:
+        self.tokenizer = InertTokenizer(tokenizer)
+        self.layout = layout
+        self.max_length = max_length
+        # Texts that come back row after row (the options and the question of a classification task).
+        self._known: dict[str, Ids[int]] = {}
+        self._checked: set[tuple[str, ...]] = set()
+
+    @property
+    def budgets(self) -> Budgets:
+        """The two budgets a row has to fit."""
+        return Budgets(self.max_length, self.layout.positions)
+
+    def __call__(self, example: MultipleChoiceExample) -> Encoding:
+        """The example in one row, whatever has to be cut for it.
+
+        Raises:
+            InputError: if the options don't fit one row, or two of them become the same tokens.
+        """
+        return self.row(self.parts([example])[0])
+
+    def rows(self, example: MultipleChoiceExample) -> list[Encoding]:
+        """The example in as many rows as its options need: one if they fit or take at most half a row."""
+        return self.batch([example])[0]
+
+    def batch(self, examples: Sequence[MultipleChoiceExample]) -> list[list[Encoding]]:
+        """The rows of each example; all their texts are tokenised in one call."""
+        return [self._rows(example, parts) for example, parts in zip(examples, self._tokenised(examples), strict=True)]
+
+    def parts(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts]:
+        """The parts of each example, cut to fit one row; all texts are tokenised in one call."""
+        return [
+            self._fitted(example, parts) for example, parts in zip(examples, self._tokenised(examples), strict=True)
+        ]
+
+    def row(self, parts: Parts, options: Sequence[int] | None = None) -> Encoding:
+        """Lays out one row of parts that fit.
+
+        Args:
+            parts: the token ids.
+            options: which options stand in the row, in which order; all as given if None.
+        """
+        chosen = tuple(range(len(parts.options))) if options is None else tuple(options)
+        tokenizer = self.tokenizer
+        input_ids = [tokenizer.cls]
+        position_ids = [0]
+        option_ids = [SHARED]
+        option_positions = []
+        longest = 0
+        for number, option in enumerate(chosen, start=1):
+            ids = parts.options[option]
+            size = len(ids) + 1
+            option_positions.append(len(input_ids))
+            input_ids.append(tokenizer.mask)
+            input_ids.extend(ids)
+            position_ids.extend(range(1, size + 1))
+            option_ids.extend([number] * size)
+            longest = max(longest, size)
+        input_ids.append(tokenizer.sep)
+        types = len(input_ids) - 1  # the options and the SEP after them
+        for text, stands in ((parts.question, False), (parts.passage, True), (parts.textb, False)):
+            if text or stands:  # an empty question or textb takes its SEP with it, the passage's always stands
+                input_ids.extend(text)
+                input_ids.append(tokenizer.sep)
+        shared = len(input_ids) - len(option_ids)
+        option_ids.extend([SHARED] * shared)
+        position_ids.extend(range(longest + 1, longest + 1 + shared))
+        if offset := self.layout.position_offset:
+            position_ids = [position + offset for position in position_ids]
+        one = int(self.layout.two_types)
+        token_type_ids = [0] + [one] * types + [0] * (len(input_ids) - types - 1)
+        return Encoding(input_ids, position_ids, token_type_ids, option_ids, option_positions, chosen, parts.truncated)
+
+    def _rows(self, example: MultipleChoiceExample, parts: Parts) -> list[Encoding]:
+        lengths = parts.lengths
+        half = self.max_length // 2
+        if lengths.over(self.budgets) <= 0 or sum(lengths.options) + len(lengths.options) <= half:
+            return [self.row(self._fitted(example, parts))]
+        made = groups(parts.options, half)
+        fitted = [self._fitted(example, replace(parts, options=_pick(parts.options, group)), group) for group in made]
+        # The same question and passage in every row: what fits the fullest one.
+        question, passage, textb = (min(len(getattr(one, text)) for one in fitted) for text in _TEXTS)
+        rows = []
+        for group, one in zip(made, fitted, strict=True):
+            shorter = _cut(one, Lengths(one.lengths.options, question, passage, textb))
+            rows.append(replace(self.row(shorter), options=tuple(group)))
+        return rows
+
+    def _fitted(self, example: MultipleChoiceExample, parts: Parts, group: Sequence[int] | None = None) -> Parts:
+        lengths = fit(parts.lengths, self.budgets)
+        if lengths is None:
+            raise example.error(
+                f"{len(parts.options)} options don't fit a row of {self.budgets.tokens} tokens and "
+                f"{self.budgets.positions} positions; raise max_length or give fewer options"
+            )
+        cut = _cut(parts, lengths)
+        if cut is not parts:
+            wordings = example.options if group is None else [example.options[option] for option in group]
+            self._distinct(example, wordings, cut.options, "once cut to fit")
+        return cut
+
+    def _tokenised(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts]:
+        self._learn(text for example in examples for text in (*example.options, example.question))
+        bodies = [text for example in examples for text in (example.passage, example.textb)]
+        body = iter(self.tokenizer(bodies))
+        made = []
+        for example in examples:
+            options = tuple(self._known[option] for option in example.options)
+            if example.options not in self._checked:
+                self._distinct(example, example.options, options, "to this tokenizer")
+                self._checked.add(example.options)
+            made.append(Parts(options, self._known[example.question], passage=next(body), textb=next(body)))
+        return made
+
+    def _learn(self, texts: Iterable[str]) -> None:
+        """Tokenises the texts not known yet, in one call."""
+        if len(self._known) > _CACHED_TEXTS:
+            self._known.clear()
+            self._checked.clear()
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, self.tokenizer(new), strict=True))
+
+    @staticmethod
+    def _distinct(
+        example: MultipleChoiceExample, wordings: Sequence[str], options: Sequence[Ids[int]], when: str
+    ) -> None:
+        seen: dict[bytes, str] = {}
+        for wording, ids in zip(wordings, options, strict=True):
+            if not ids:
+                raise example.error(f"option {wording!r} has no tokens in this vocabulary; word it otherwise")
+            other = seen.setdefault(ids.tobytes(), wording)
+            if other != wording:
+                raise example.error(
+                    f"options {other!r} and {wording!r} are the same tokens {when}; word them so that they differ "
+                    "(are they in a language that the vocabulary holds?)"
+                )
+
+
+_TEXTS = ("question", "passage", "textb")
+
+
+def _pick(options: Sequence[Ids[int]], chosen: Sequence[int]) -> tuple[Ids[int], ...]:
+    return tuple(options[option] for option in chosen)
+
+
+def _cut(parts: Parts, to: Lengths) -> Parts:
+    """The parts cut to these lengths, with the tokens lost added to `truncated`; the same object if nothing is cut."""
+    now = parts.lengths
+    lost = sum(now.options) - sum(to.options) + sum(getattr(now, text) - getattr(to, text) for text in _TEXTS)
+    if not lost:
+        return parts
+    return Parts(
+        options=tuple(ids[:length] for ids, length in zip(parts.options, to.options, strict=True)),
+        question=parts.question[: to.question],
+        passage=parts.passage[: to.passage],
+        textb=parts.textb[: to.textb],
+        truncated=parts.truncated + lost,
+    )

@@ -1,0 +1,128 @@
+"""The multiple-choice example: the one form that every task is brought into before the model sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import index
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong; the message says what, where and what to do.
+
+    The command line prints these as one line and exits with code 2, without a traceback.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class MultipleChoiceExample:
+    """One question with its options, as the model reads it (UniMC, section 3.1).
+
+    Args:
+        options: the candidate answers, in the words that the model reads. Their order is kept.
+        question: the instruction. It may be empty if `passage` or `textb` is not.
+        passage: the text judged. It may be empty if `question` is not.
+        textb: a second text (a hypothesis, the other sentence of a pair).
+        label: index of the one right option; None if unknown or if `labels` is used.
+        labels: indices of the right options where several may hold, `()` if none does; None for single-label examples.
+        names: what the user gets back for each option; the options themselves by default.
+        task: name of the task that made the example.
+        id: identifies the example within its task. Everything random about it (corruption, shuffling) follows from
+            the seed, the epoch and this, so it should be unique.
+        language: which pair of answer pieces the model is read with ("en", "zh").
+
+    Raises:
+        InputError: if an option is missing, empty or given twice, a label is out of range, both kinds of label are
+            given, or there is nothing to read.
+    """
+
+    options: tuple[str, ...]
+    question: str = ""
+    passage: str = ""
+    textb: str = ""
+    label: int | None = None
+    labels: tuple[int, ...] | None = None
+    names: tuple[str, ...] = ()
+    task: str = ""
+    id: str = ""
+    language: str = "en"
+
+    def __init__(
+        self,
+        options: Sequence[str],
+        question: str = "",
+        passage: str = "",
+        textb: str = "",
+        label: int | None = None,
+        labels: Sequence[int] | None = None,
+        names: Sequence[str] | None = None,
+        task: str = "",
+        id: str = "",
+        language: str = "en",
+    ) -> None:
+        # Written out because the arguments are wider than the fields: any sequence in, tuples kept.
+        put = object.__setattr__
+        put(self, "task", task)
+        put(self, "id", id)
+        put(self, "language", language)
+        for field, text in (("question", question), ("passage", passage), ("textb", textb)):
+            if not isinstance(text, str):
+                raise self.error(f"{field} must be a string, not {type(text).__name__}")
+            put(self, field, text)
+        put(self, "options", self._strings("options", options))
+        put(self, "names", self._strings("names", names) if names is not None else self.options)
+        put(self, "label", self._index(label) if label is not None else None)
+        put(self, "labels", tuple(map(self._index, labels)) if labels is not None else None)
+        self._check()
+
+    @property
+    def right(self) -> tuple[int, ...] | None:
+        """Indices of the right options: of the one label or of all `labels`; None if the example is unlabelled."""
+        if self.labels is not None:
+            return self.labels
+        return None if self.label is None else (self.label,)
+
+    def error(self, problem: str) -> InputError:
+        """An `InputError` about this example that says which one it is."""
+        where = " ".join(filter(None, (self.task, self.id)))
+        return InputError(f"example {where}: {problem}" if where else problem)
+
+    def _strings(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        if isinstance(values, str):
+            raise self.error(f"{field} must be a list of strings, not one string; write [{values!r}]")
+        strings = tuple(values)
+        for position, value in enumerate(strings):
+            if not isinstance(value, str):
+                raise self.error(f"{field}[{position}] must be a string, not {type(value).__name__}")
+        return strings
+
+    def _index(self, value: object) -> int:
+        # operator.index takes numpy and torch integers too, and refuses 1.0 and "1".
+        try:
+            if isinstance(value, bool):
+                raise TypeError
+            return index(value)  # type: ignore[arg-type]
+        except TypeError:
+            raise self.error(f"label {value!r} is not an index; give the right option's position, from 0") from None
+
+    def _check(self) -> None:
+        if not self.options:
+            raise self.error("no options; give at least one candidate answer")
+        for field, values in (("option", self.options), ("name", self.names)):
+            if len(set(values)) < len(values):
+                twice = next(value for value in values if values.count(value) > 1)
+                raise self.error(f"{field} {twice!r} is given twice; every {field} must be different")
+        for position, option in enumerate(self.options):
+            if not option.strip():
+                raise self.error(f"option {position} is empty; every option needs a text")
+        if len(self.names) != len(self.options):
+            raise self.error(f"{len(self.names)} names for {len(self.options)} options; give one name for each option")
+        if not (self.question.strip() or self.passage.strip() or self.textb.strip()):
+            raise self.error("question and passage are both empty; the model needs something to read")
+        if self.label is not None and self.labels is not None:
+            raise self.error("both label and labels are given; use label for one right option, labels for several")
+        for right in self.right or ():
+            if not 0 <= right < len(self.options):
+                raise self.error(f"label {right} is out of range; there are {len(self.options)} options, from 0")
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            raise self.error(f"labels {self.labels} name an option twice")

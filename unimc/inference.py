@@ -1,0 +1,331 @@
+"""`UniMC`: examples or plain texts in, predictions out, in the order given (DESIGN, sections 4 and 8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+import torch
+
+from unimc.checkpoint import Checkpoint, load
+from unimc.collation import batches, collate
+from unimc.encoding import Encoder, Encoding
+from unimc.example import InputError, MultipleChoiceExample
+
+MAX_TOKENS = 8192
+"""Tokens in a batch (rows times the longest): what bounds memory, whatever `batch_size` says."""
+_WINDOW = 64  # batches' worth of examples that are sorted by length together
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_LATIN = re.compile(r"[A-Za-z]")
+
+Options = Sequence[str] | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says about one example.
+
+    Attributes:
+        options: the options as read.
+        names: their names, what the user gets back.
+        scores: probability of each option: they sum to 1, or with `multi_label` each stands for itself.
+        margins: logit of yes minus logit of no, for each option.
+        label: index of the best option.
+        labels: with `multi_label` the indices of the options that hold, else the best one alone.
+        rows: how many rows the example took.
+        truncated: tokens cut from the row that lost most.
+    """
+
+    options: tuple[str, ...]
+    names: tuple[str, ...]
+    scores: tuple[float, ...]
+    margins: tuple[float, ...]
+    label: int
+    labels: tuple[int, ...]
+    rows: int = 1
+    truncated: int = 0
+
+    @property
+    def answer(self) -> str | None:
+        """Name of the best option; None if, with `multi_label`, none holds."""
+        return self.names[self.label] if self.labels else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain lists and numbers, for JSON."""
+        return {**asdict(self), "answer": self.answer}
+
+
+class UniMC:
+    """A loaded model, ready to answer.
+
+    Args:
+        checkpoint: model, tokenizer and answer pieces.
+        language: the language of texts given to `classify` without one.
+        max_length: the most tokens in a row; the checkpoint's own if None.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, language: str | None = None, max_length: int | None = None) -> None:
+        self.checkpoint = checkpoint
+        self.model = checkpoint.model
+        self.answers = checkpoint.answers
+        self.max_tokens = MAX_TOKENS
+        if language is not None:
+            self.answers[language]
+        self.language = language
+        self.encoder = Encoder(checkpoint.tokenizer, self.model.layout, max_length or checkpoint.max_length)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path | None = None,
+        *,
+        language: str | None = None,
+        max_length: int | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        backend: str = "torch",
+    ) -> UniMC:
+        """Opens a folder or hub id.
+
+        Args:
+            name_or_path: the folder or hub id.
+            language: the default language for `classify`; needed only if the checkpoint has several and the text's own
+                can't be told.
+            max_length: the most tokens in a row; the checkpoint's own if None.
+            device: where to run; a GPU if there is one, else the CPU, if None.
+            dtype: of the weights; float32 if None.
+            backend: what runs the model; "torch" so far.
+
+        Raises:
+            InputError: if it can't be opened, with the reason.
+        """
+        if name_or_path is None:
+            raise InputError("no model is bundled yet; name a folder or a hub id")
+        if backend != "torch":
+            raise InputError(f"backend {backend!r} is not known; use 'torch'")
+        checkpoint = load(name_or_path, dtype=dtype)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        checkpoint.model.to(device)
+        return cls(checkpoint, language=language, max_length=max_length)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes a checkpoint that `from_pretrained` opens."""
+        self.checkpoint.save(folder)
+
+    @overload
+    def classify(
+        self,
+        texts: str,
+        options: Options,
+        *,
+        question: str = ...,
+        language: str | None = ...,
+        multi_label: bool = ...,
+        threshold: float | None = ...,
+        batch_size: int = ...,
+    ) -> Prediction: ...
+
+    @overload
+    def classify(
+        self,
+        texts: Sequence[str],
+        options: Options | Sequence[Options],
+        *,
+        question: str = ...,
+        language: str | None = ...,
+        multi_label: bool = ...,
+        threshold: float | None = ...,
+        batch_size: int = ...,
+    ) -> list[Prediction]: ...
+
+    def classify(
+        self,
+        texts: str | Sequence[str],
+        options: Options | Sequence[Options],
+        *,
+        question: str = "",
+        language: str | None = None,
+        multi_label: bool = False,
+        threshold: float | None = None,
+        batch_size: int = 32,
+    ) -> Prediction | list[Prediction]:
+        """Which option fits a text.
+
+        Args:
+            texts: one text, or a list of them.
+            options: one list of options (or a mapping of name to wording) for all texts, or one for each text.
+            question: the instruction.
+            language: of the texts; the model's default, or told from their script, if None.
+            multi_label: whether several options, or none, may hold.
+            threshold: with `multi_label`, the probability from which an option holds; 0.5 if None.
+            batch_size: the most rows in a batch.
+
+        Returns:
+            A prediction for one text, a list in the texts' order for a list.
+
+        Raises:
+            InputError: if an option list doesn't fit its text, or a text is empty.
+        """
+        if isinstance(texts, str):
+            return self.classify(
+                [texts],
+                [options],  # type: ignore[list-item]
+                question=question,
+                language=language,
+                multi_label=multi_label,
+                threshold=threshold,
+                batch_size=batch_size,
+            )[0]
+        examples = [
+            self._example(text, one, question, language, f"text {number}")
+            for number, (text, one) in enumerate(zip(texts, _per_text(options, len(texts)), strict=True))
+        ]
+        return self.predict(examples, multi_label=multi_label, threshold=threshold, batch_size=batch_size)
+
+    @overload
+    def predict(
+        self,
+        examples: list[MultipleChoiceExample],
+        *,
+        multi_label: bool = ...,
+        threshold: float | None = ...,
+        batch_size: int = ...,
+    ) -> list[Prediction]: ...
+
+    @overload
+    def predict(
+        self,
+        examples: Iterable[MultipleChoiceExample],
+        *,
+        multi_label: bool = ...,
+        threshold: float | None = ...,
+        batch_size: int = ...,
+    ) -> Iterator[Prediction]: ...
+
+    def predict(
+        self,
+        examples: Iterable[MultipleChoiceExample],
+        *,
+        multi_label: bool = False,
+        threshold: float | None = None,
+        batch_size: int = 32,
+    ) -> list[Prediction] | Iterator[Prediction]:
+        """Predictions in the examples' order: a list for a list, an iterator (read lazily) for anything else.
+
+        Args:
+            examples: the examples; labels are ignored.
+            multi_label: whether several options, or none, may hold.
+            threshold: with `multi_label`, the probability from which an option holds; 0.5 if None.
+            batch_size: the most rows in a batch; `max_tokens` bounds it besides.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; it must be at least 1")
+        holds = 0.5 if threshold is None else threshold
+        found = self._stream(iter(examples), multi_label, holds, batch_size)
+        return list(found) if isinstance(examples, list) else found
+
+    def _stream(
+        self, examples: Iterator[MultipleChoiceExample], multi_label: bool, threshold: float, batch_size: int
+    ) -> Iterator[Prediction]:
+        while window := list(islice(examples, _WINDOW * batch_size)):
+            encodings = self.encoder.batch(window)
+            rows = [(owner, row) for owner, made in enumerate(encodings) for row in made]
+            scored = self._scores([row for _, row in rows], [window[owner].language for owner, _ in rows], batch_size)
+            of_example: list[list[tuple[Encoding, list[float], list[float]]]] = [[] for _ in window]
+            for (owner, row), (yes, no) in zip(rows, scored, strict=True):
+                of_example[owner].append((row, yes, no))
+            for example, parts in zip(window, of_example, strict=True):
+                yield _prediction(example, parts, multi_label, threshold)
+
+    @torch.inference_mode()
+    def _scores(
+        self, rows: Sequence[Encoding], languages: Sequence[str], batch_size: int
+    ) -> list[tuple[list[float], list[float]]]:
+        """The yes and no logits at every O-MASK of each row, longest rows first so that memory peaks at once."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        pieces = torch.tensor(self.answers.ids, device=device)
+        columns = torch.tensor([self.answers.columns(language) for language in languages])  # (rows, 2)
+        lengths = [len(row) for row in rows]
+        order = sorted(range(len(rows)), key=lambda row: -lengths[row])
+        found: list[tuple[list[float], list[float]]] = [([], [])] * len(rows)
+        for chosen in batches(lengths, order, max_rows=batch_size, max_tokens=self.max_tokens):
+            batch = collate([rows[row] for row in chosen], self.encoder.tokenizer.pad)
+            logits, _ = self.model(**batch.to(device).inputs(), pieces=pieces)
+            logits = logits.float().cpu()  # (options, pieces)
+            pair = logits.gather(1, columns[chosen][batch.option_rows])  # (options, 2)
+            start = 0
+            for row in chosen:
+                end = start + len(rows[row].options)
+                yes, no = pair[start:end].unbind(1)
+                found[row] = (yes.tolist(), no.tolist())
+                start = end
+        return found
+
+    def _example(
+        self, text: str, options: Options, question: str, language: str | None, number: str
+    ) -> MultipleChoiceExample:
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"{number} is {'empty' if isinstance(text, str) else type(text).__name__}; give a text")
+        names = list(options)
+        wordings = list(options.values()) if isinstance(options, Mapping) else names
+        language = language or self.language or self._told_from(" ".join([text, question, *wordings]))
+        return MultipleChoiceExample(wordings, question, text, names=names, language=language, id=number)
+
+    def _told_from(self, words: str) -> str:
+        """The language by its script, among those the checkpoint has answer pieces for."""
+        languages = self.answers.languages
+        if len(languages) == 1:
+            return languages[0]
+        if _HAN.search(words):
+            return "zh"
+        if _LATIN.search(words):
+            return "en"
+        raise InputError(f"can't tell the language of {words[:40]!r}; give language= one of {', '.join(languages)}")
+
+
+def _per_text(options: Options | Sequence[Options], count: int) -> Sequence[Options]:
+    if isinstance(options, str):
+        raise InputError(f"options must be a list, not one string; write [{options!r}]")
+    if isinstance(options, Mapping) or all(isinstance(option, str) for option in options):
+        return [options] * count  # type: ignore[list-item]
+    if len(options) != count:
+        raise InputError(f"{len(options)} lists of options for {count} texts; give one for each, or one for all")
+    for number, one in enumerate(options):
+        if isinstance(one, str) or not isinstance(one, Sequence | Mapping):
+            raise InputError(f"options of text {number} must be a list or a mapping, not {type(one).__name__}")
+    return options  # type: ignore[return-value]
+
+
+def _prediction(
+    example: MultipleChoiceExample,
+    parts: Sequence[tuple[Encoding, list[float], list[float]]],
+    multi_label: bool,
+    threshold: float,
+) -> Prediction:
+    """One prediction from the rows of an example; the options' order is the example's again."""
+    count = len(example.options)
+    yes, margins = torch.empty(count, dtype=torch.float64), torch.empty(count, dtype=torch.float64)
+    for row, row_yes, row_no in parts:
+        at = list(row.options)
+        yes[at] = torch.tensor(row_yes, dtype=torch.float64)
+        margins[at] = yes[at] - torch.tensor(row_no, dtype=torch.float64)
+    # Over one row the yes logits compare directly, as in the paper; over several only the margins do.
+    compared = yes if len(parts) == 1 else margins
+    scores = margins.sigmoid() if multi_label else compared.softmax(0)
+    label = int(scores.argmax())
+    labels = tuple(torch.nonzero(scores >= threshold).flatten().tolist()) if multi_label else (label,)
+    return Prediction(
+        options=example.options,
+        names=example.names,
+        scores=tuple(scores.tolist()),
+        margins=tuple(margins.tolist()),
+        label=label,
+        labels=labels,
+        rows=len(parts),
+        truncated=max(row.truncated for row, _, _ in parts),
+    )
