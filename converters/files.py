@@ -10,7 +10,9 @@ import csv
 import gzip
 import io
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,10 +100,12 @@ def _table(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _parquet(path: Path) -> list[Mapping[str, Any]]:
-    # What `datasets` itself reads with, without its copy in the cache.
-    from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]
+    from datasets import load_dataset
 
     try:
-        return list(parquet.read_table(path).to_pylist())
-    except ArrowException as problem:
+        # Under a plain name, because `datasets` takes brackets in a path for a pattern; streamed, so nothing is cached.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = shutil.copy(path, Path(folder) / "rows.parquet")
+            return [dict(row) for row in load_dataset("parquet", data_files=str(copy), split="train", streaming=True)]
+    except Exception as problem:  # Arrow's errors and those of `datasets` have no common type
         raise InputError(f"{path}: not a valid Parquet file: {problem}") from None

@@ -1,4 +1,6 @@
-"""A mixture: several tasks sampled together for training, capped and weighted (UniMC, section 4.1, caps every set)."""
+"""A mixture: several tasks sampled together for training, capped and weighted.
+
+The paper's recipe takes at most 20,000 examples of every set."""
 
 from __future__ import annotations
 

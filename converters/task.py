@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One data set as a multiple-choice task; its fields are the keys of a card (see `docs`, "A task is a card").
+    """One data set as a multiple-choice task; its fields are the keys of a card.
 
     Args:
         name: what it is called everywhere.

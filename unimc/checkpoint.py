@@ -152,7 +152,7 @@ def _entry(folder: Path) -> dict[str, Any]:
 
 
 def _entry_on_hub(name: str) -> dict[str, Any]:
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     found = cached_file(name, FILE, _raise_exceptions_for_missing_entries=False)
     return _entry(Path(found).parent) if found else {}

@@ -8,7 +8,7 @@ so the place of every O-MASK is known, not searched for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from unimc.budget import Budgets, Lengths, fit, groups
@@ -166,55 +166,57 @@ class Encoder:
         if lengths.over(self.budgets) <= 0 or sum(lengths.options) + len(lengths.options) <= half:
             return [self.row(self._fitted(example, parts))]
         made = groups(parts.options, half)
-        fitted = [self._fitted(example, replace(parts, options=_pick(parts.options, group)), group) for group in made]
+        cut = [self._shortened(example, replace(parts, options=_pick(parts.options, group))) for group in made]
+        kept = {
+            option: ids
+            for group, one in zip(made, cut, strict=True)
+            for option, ids in zip(group, one.options, strict=True)
+        }
+        self._distinct(example, [kept[option] for option in range(len(kept))], "once cut to fit")
         # The same question and passage in every row: what fits the fullest one.
-        question, passage, textb = (min(len(getattr(one, text)) for one in fitted) for text in _TEXTS)
+        question, passage, textb = (min(len(getattr(one, text)) for one in cut) for text in _TEXTS)
         rows = []
-        for group, one in zip(made, fitted, strict=True):
+        for group, one in zip(made, cut, strict=True):
             shorter = _cut(one, Lengths(one.lengths.options, question, passage, textb))
             rows.append(replace(self.row(shorter), options=tuple(group)))
         return rows
 
-    def _fitted(self, example: MultipleChoiceExample, parts: Parts, group: Sequence[int] | None = None) -> Parts:
+    def _fitted(self, example: MultipleChoiceExample, parts: Parts) -> Parts:
+        cut = self._shortened(example, parts)
+        if cut is not parts:
+            self._distinct(example, cut.options, "once cut to fit")
+        return cut
+
+    def _shortened(self, example: MultipleChoiceExample, parts: Parts) -> Parts:
         lengths = fit(parts.lengths, self.budgets)
         if lengths is None:
             raise example.error(
                 f"{len(parts.options)} options don't fit a row of {self.budgets.tokens} tokens and "
                 f"{self.budgets.positions} positions; raise max_length or give fewer options"
             )
-        cut = _cut(parts, lengths)
-        if cut is not parts:
-            wordings = example.options if group is None else [example.options[option] for option in group]
-            self._distinct(example, wordings, cut.options, "once cut to fit")
-        return cut
+        return _cut(parts, lengths)
 
     def _tokenised(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts]:
-        self._learn(text for example in examples for text in (*example.options, example.question))
-        bodies = [text for example in examples for text in (example.passage, example.textb)]
-        body = iter(self.tokenizer(bodies))
+        if len(self._known) > _CACHED_TEXTS:
+            self._known.clear()
+            self._checked.clear()
+        often = dict.fromkeys(text for example in examples for text in (*example.options, example.question))
+        new = [text for text in often if text not in self._known]
+        ids = iter(self.tokenizer([*new, *(text for one in examples for text in (one.passage, one.textb))]))
+        self._known.update(zip(new, ids, strict=False))  # what is left of `ids` are the passages and textbs
         made = []
         for example in examples:
             options = tuple(self._known[option] for option in example.options)
             if example.options not in self._checked:
-                self._distinct(example, example.options, options, "to this tokenizer")
+                self._distinct(example, options, "to this tokenizer")
                 self._checked.add(example.options)
-            made.append(Parts(options, self._known[example.question], passage=next(body), textb=next(body)))
+            made.append(Parts(options, self._known[example.question], passage=next(ids), textb=next(ids)))
         return made
 
-    def _learn(self, texts: Iterable[str]) -> None:
-        """Tokenises the texts not known yet, in one call."""
-        if len(self._known) > _CACHED_TEXTS:
-            self._known.clear()
-            self._checked.clear()
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, self.tokenizer(new), strict=True))
-
     @staticmethod
-    def _distinct(
-        example: MultipleChoiceExample, wordings: Sequence[str], options: Sequence[Ids[int]], when: str
-    ) -> None:
+    def _distinct(example: MultipleChoiceExample, options: Sequence[Ids[int]], when: str) -> None:
         seen: dict[bytes, str] = {}
-        for wording, ids in zip(wordings, options, strict=True):
+        for wording, ids in zip(example.options, options, strict=True):
             if not ids:
                 raise example.error(f"option {wording!r} has no tokens in this vocabulary; word it otherwise")
             other = seen.setdefault(ids.tobytes(), wording)

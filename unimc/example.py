@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import index
 
@@ -65,14 +65,17 @@ class MultipleChoiceExample:
         put(self, "task", task)
         put(self, "id", id)
         put(self, "language", language)
-        for field, text in (("question", question), ("passage", passage), ("textb", textb)):
+        texts = {"task": task, "id": id, "language": language}
+        texts |= {"question": question, "passage": passage, "textb": textb}
+        for field, text in texts.items():
+            put(self, field, text)
+        for field, text in texts.items():
             if not isinstance(text, str):
                 raise self.error(f"{field} must be a string, not {type(text).__name__}")
-            put(self, field, text)
         put(self, "options", self._strings("options", options))
         put(self, "names", self._strings("names", names) if names is not None else self.options)
         put(self, "label", self._index(label) if label is not None else None)
-        put(self, "labels", tuple(map(self._index, labels)) if labels is not None else None)
+        put(self, "labels", self._indices(labels) if labels is not None else None)
         self._check()
 
     @property
@@ -84,17 +87,24 @@ class MultipleChoiceExample:
 
     def error(self, problem: str) -> InputError:
         """An `InputError` about this example that says which one it is."""
-        where = " ".join(filter(None, (self.task, self.id)))
+        where = " ".join(str(word) for word in (self.task, self.id) if word not in ("", None))
         return InputError(f"example {where}: {problem}" if where else problem)
 
     def _strings(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         if isinstance(values, str):
             raise self.error(f"{field} must be a list of strings, not one string; write [{values!r}]")
+        if not isinstance(values, Iterable) or isinstance(values, Mapping | Set):
+            raise self.error(f"{field} must be a list of strings, not {type(values).__name__}")
         strings = tuple(values)
         for position, value in enumerate(strings):
             if not isinstance(value, str):
                 raise self.error(f"{field}[{position}] must be a string, not {type(value).__name__}")
         return strings
+
+    def _indices(self, values: Sequence[int]) -> tuple[int, ...]:
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise self.error(f"labels must be a list of indices, not {values!r}; use label for one right option")
+        return tuple(map(self._index, values))
 
     def _index(self, value: object) -> int:
         # operator.index takes numpy and torch integers too, and refuses 1.0 and "1".

@@ -117,7 +117,7 @@ class UniMC:
         self.checkpoint.save(folder)
 
     @overload
-    def classify(
+    def classify(  # type: ignore[overload-overlap]  # a string is a sequence of strings too; it comes first
         self,
         texts: str,
         options: Options,
@@ -187,7 +187,7 @@ class UniMC:
         return self.predict(examples, multi_label=multi_label, threshold=threshold, batch_size=batch_size)
 
     @overload
-    def predict(
+    def predict(  # type: ignore[overload-overlap]  # a list is an iterable too; it comes first
         self,
         examples: list[MultipleChoiceExample],
         *,
@@ -292,13 +292,14 @@ def _per_text(options: Options | Sequence[Options], count: int) -> Sequence[Opti
     if isinstance(options, str):
         raise InputError(f"options must be a list, not one string; write [{options!r}]")
     if isinstance(options, Mapping) or all(isinstance(option, str) for option in options):
-        return [options] * count  # type: ignore[list-item]
+        one: Any = options
+        return [one] * count
     if len(options) != count:
         raise InputError(f"{len(options)} lists of options for {count} texts; give one for each, or one for all")
-    for number, one in enumerate(options):
-        if isinstance(one, str) or not isinstance(one, Sequence | Mapping):
-            raise InputError(f"options of text {number} must be a list or a mapping, not {type(one).__name__}")
-    return options  # type: ignore[return-value]
+    for number, given in enumerate(options):
+        if isinstance(given, str) or not isinstance(given, Sequence | Mapping):
+            raise InputError(f"options of text {number} must be a list or a mapping, not {type(given).__name__}")
+    return options
 
 
 def _prediction(

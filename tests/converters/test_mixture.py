@@ -1,0 +1,127 @@
+"""Tasks are mixed by caps and weights, the same way for the same seed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converters import Mixture
+from unimc import InputError
+
+
+def card(folder: Path, name: str, count: int, language: str = "en") -> str:
+    """A card with `count` rows of its own; its path."""
+    rows = [{"text": f"{name} {number}", "label": number % 2} for number in range(count)]
+    content = {
+        "name": name,
+        "language": language,
+        "kind": "classification",
+        "passage": "{text}",
+        "labels": {"column": "label", "values": {0: "even", 1: "odd"}},
+        "variants": {"zh": {"labels": {0: "偶数", 1: "奇数"}}},
+        "rows": {"train": rows},
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")  # JSON is YAML
+    return str(path)
+
+
+def counts(mixture: Mixture) -> Counter[str]:
+    return Counter(example.task for example in mixture.examples())
+
+
+def test_the_same_seed_gives_the_same_mixture(tmp_path: Path) -> None:
+    tasks = [card(tmp_path, "a", 30), card(tmp_path, "乙", 20, "zh")]
+    first = Mixture(tasks, cap=15, seed=1).examples()
+    assert first == Mixture(tasks, cap=15, seed=1).examples()
+    assert first != Mixture(tasks, cap=15, seed=2).examples()
+
+
+def test_tasks_are_shuffled_together(tmp_path: Path) -> None:
+    examples = Mixture([card(tmp_path, "a", 30), card(tmp_path, "b", 30)]).examples()
+    assert len({example.task for example in examples[:20]}) == 2
+
+
+def test_a_cap_holds_for_every_task_or_for_one(tmp_path: Path) -> None:
+    a, b, c = card(tmp_path, "a", 30), card(tmp_path, "b", 30), card(tmp_path, "c", 4)
+    assert counts(Mixture([a, {"task": b, "cap": 5}, c], cap=10)) == {"a": 10, "b": 5, "c": 4}
+
+
+@pytest.mark.parametrize(("weight", "count"), [(1, 10), (0.5, 5), (0.25, 2), (1.5, 15), (2, 20), (3.1, 31)])
+def test_a_weight_multiplies_what_the_cap_leaves(tmp_path: Path, weight: float, count: int) -> None:
+    mixture = Mixture([{"task": card(tmp_path, "a", 30), "weight": weight}], cap=10)
+    examples = mixture.examples()
+    assert len(examples) == count
+    assert len({example.id for example in examples}) == count
+    per_row = Counter(example.id.split("#")[0] for example in examples)
+    assert len(per_row) == min(count, 10)
+    assert max(per_row.values()) - min(per_row.values()) <= 1
+
+
+def test_repeats_have_ids_of_their_own(tmp_path: Path) -> None:
+    examples = Mixture([{"task": card(tmp_path, "a", 1), "weight": 3}]).examples()
+    assert sorted(example.id for example in examples) == ["train/0", "train/0#2", "train/0#3"]
+
+
+def test_one_task_in_two_wordings_keeps_ids_apart(tmp_path: Path) -> None:
+    path = card(tmp_path, "a", 3)
+    examples = Mixture([path, {"task": path, "variant": "zh"}]).examples()
+    assert len({example.id for example in examples}) == 6
+
+
+def test_the_report_says_what_each_task_gave(tmp_path: Path) -> None:
+    mixture = Mixture([{"task": card(tmp_path, "乙", 30, "zh"), "weight": 2}], cap=10)
+    mixture.examples()
+    row = mixture.report[0]
+    assert (row.task, row.split, row.language, row.rows, row.taken, row.merged, row.skipped) == (
+        "乙",
+        "train",
+        "zh",
+        30,
+        20,
+        0,
+        0,
+    )
+
+
+def test_a_task_both_trained_on_and_held_out_is_an_error(tmp_path: Path) -> None:
+    path = card(tmp_path, "a", 3)
+    with pytest.raises(InputError, match="a: both in tasks and in held_out"):
+        Mixture([path], held_out=[path])
+    with pytest.raises(InputError, match="snli: both in tasks and in held_out"):
+        Mixture([{"task": "snli", "split": "validation"}], held_out=["snli"])
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "the key `tasks` is missing"),
+        ({"tasks": []}, "tasks: empty"),
+        ({"tasks": "snli"}, "tasks: must be a list"),
+        ({"tasks": ["snil"]}, "no task 'snil'; did you mean 'snli'"),
+        ({"tasks": ["snli"], "sed": 1}, "unknown key 'sed'; did you mean 'seed'"),
+        ({"tasks": [{"task": "snli", "wieght": 1}]}, "unknown key 'wieght'; did you mean 'weight'"),
+        ({"tasks": [{"split": "train"}]}, "an entry has no `task`"),
+        ({"tasks": [{"task": "snli", "weight": 0}]}, "snli: weight must be a number above 0"),
+        ({"tasks": [{"task": "snli", "cap": 0}]}, "snli: cap must be a whole number"),
+        ({"tasks": ["snli"], "cap": "many"}, "cap must be a whole number"),
+        ({"tasks": ["snli"], "held_out": ["sts2"]}, "no task 'sts2'; did you mean 'sst2'"),
+    ],
+)
+def test_a_mistake_in_a_mixture_is_said(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        Mixture.from_mapping(given)
+
+
+def test_progress_shows_only_when_asked_for_or_on_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = card(tmp_path, "a", 3)
+    Mixture([path, path]).examples()
+    assert capsys.readouterr().err == ""
+    Mixture([path, path], progress=True).examples()
+    assert "reading tasks" in capsys.readouterr().err

@@ -1,0 +1,48 @@
+"""The command `unimc`: every subcommand is one file of `unimc/commands`, loaded when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from unimc.example import InputError
+
+COMMANDS = ("classify", "tasks", "show", "train", "evaluate", "backbone")
+
+HELP = """Any language-understanding task as a multiple-choice question, answered zero-shot.
+
+Start with: unimc tasks"""
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Runs one command as a program of its own (the doors `train.py` and `evaluate.py`)."""
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(command)
+    _guarded(app)
+
+
+def main() -> None:
+    """The console command."""
+    import typer
+
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.callback(help=HELP)(lambda: None)  # keeps subcommands subcommands, also when only one is loaded
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    for name in COMMANDS:
+        # Only the command that is called is imported; for the list in --help all are, which is why they import torch inside.
+        if wanted in (None, name) or wanted not in COMMANDS:
+            app.command(name)(getattr(import_module(f"unimc.commands.{name}"), name))
+    _guarded(app)
+
+
+def _guarded(app: Any) -> None:
+    """Runs an app; what the user can mend is said in one line, with exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,109 @@
+"""`unimc train` and `accelerate launch train.py`: a mixture of tasks, trained on and kept as a run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unimc.commands import configuration
+from unimc.example import InputError
+
+if TYPE_CHECKING:
+    from unimc.commands.run_config import RunConfig
+
+
+def train(
+    config: Annotated[Path, typer.Option(help="The run's configuration, a YAML file.", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Overrides a key, e.g. training.epochs=2. Repeatable."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
+    ] = None,
+) -> None:
+    """Train a model on a mixture of tasks; killed, it resumes where it was.
+
+    Example: accelerate launch train.py --config configs/quickstart.yaml --set training.epochs=2
+    """
+    from accelerate.utils import set_seed
+
+    from converters.mixture import Mixture
+    from unimc.checkpoint import load
+    from unimc.commands.run_config import RunConfig
+    from unimc.commands.tables import mixture_table, show
+    from unimc.run_folder import RunFolder
+    from unimc.training import make_accelerator
+    from unimc.training import train as run_training
+
+    settings = configuration.read(config, set_ or [])
+    recipe = configuration.build(RunConfig, settings, str(config))
+    accelerator = make_accelerator(recipe.training, recipe.output)
+    accelerator.print(f"world size {accelerator.num_processes}")
+    folder = RunFolder(recipe.output)
+    if accelerator.is_main_process:
+        folder.open(settings)
+    accelerator.wait_for_everyone()
+    if folder.final.exists():
+        accelerator.print(f"{folder.final} is there already; remove {folder.path} to train again")
+        return
+    data = str(data_dir) if data_dir else None
+    mixture = Mixture.from_mapping({"data_dir": data, **recipe.mixture, "progress": accelerator.is_main_process})
+    examples = mixture.examples()
+    if accelerator.is_main_process:
+        show(mixture_table(mixture.report))
+    set_seed(recipe.training.seed)  # a fresh head is drawn here, the same on every process
+    checkpoint = load(recipe.backbone)
+    checkpoint.trained_on = [
+        {"task": row.task, "split": row.split, "rows": row.taken, "language": row.language} for row in mixture.report
+    ]
+    final = run_training(
+        checkpoint,
+        examples,
+        recipe.training,
+        recipe.output,
+        accelerator=accelerator,
+        validate=_validation(recipe, data),
+        recipe=settings,
+    )
+    accelerator.print(f"final model: {final}")
+
+
+def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
+    """The function that scores a model on the validation tasks, or None without any."""
+    if not recipe.validation.tasks:
+        return None
+    from unimc.commands.tasks_to_sets import evaluation_set
+    from unimc.evaluation import evaluate_task
+
+    sets = []
+    for entry in recipe.validation.tasks:
+        given = {"task": entry} if isinstance(entry, str) else dict(entry)
+        if unknown := set(given) - {"task", "split", "variant"}:
+            raise InputError(f"validation.tasks: unknown key {min(unknown)!r}; known are task, split, variant")
+        sets.append(
+            evaluation_set(
+                given["task"],
+                given.get("split", "validation"),
+                data_dir=given.get("data_dir", data_dir),
+                limit=recipe.validation.limit,
+                seed=recipe.training.seed,
+                variant=given.get("variant"),
+            )
+        )
+
+    def validate(model: Any, accelerator: Any) -> dict[str, float]:
+        # One resample: an interval would cost time and choose nothing.
+        results = [evaluate_task(model, one, resamples=1, accelerator=accelerator, progress=False) for one in sets]
+        return {result.task.name: result.primary.value for result in results}
+
+    return validate
+
+
+def main() -> None:
+    """The door for `accelerate launch train.py`."""
+    from unimc.cli import run
+
+    run(train)

@@ -1,0 +1,148 @@
+"""A training run on disk: configuration, metrics, checkpoints; whole after a kill at any instant.
+
+    config.json  metrics.jsonl  checkpoint-00000500/  best/  final/
+
+A checkpoint is written under another name and renamed once whole, so a name without ".partial" is a whole one. Its
+`state.json` lists the files and their sizes, which catches one damaged later (a full disk, a cut copy).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from unimc.example import InputError
+
+_STATE = "state.json"
+_PARTIAL = ".partial"
+_OLD = f".old{_PARTIAL}"
+_log = logging.getLogger(__name__)
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        folder: where it is, or will be.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.path = Path(folder)
+        self.final = self.path / "final"
+        self.best = self.path / "best"
+        self.metrics = self.path / "metrics.jsonl"
+
+    def open(self, config: dict[str, Any]) -> None:
+        """Makes the folder, or takes up the run in it.
+
+        Raises:
+            InputError: if the folder holds a run of another configuration.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / "config.json"
+        text = json.dumps(config, ensure_ascii=False, indent=2)
+        if path.exists():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            if before != (now := json.loads(text)):
+                other = ", ".join(_differences(before, now))
+                raise InputError(
+                    f"{self.path} holds a run of another configuration (other: {other}); "
+                    "take another output folder, or remove this one"
+                )
+        replace_text(path, text + "\n")
+        for left in sorted(self.path.glob(f"*{_PARTIAL}")):
+            whole = self.path / left.name.removesuffix(_OLD)
+            if left.name.endswith(_OLD) and not whole.exists():
+                left.rename(whole)  # killed between the two renames of `seal`
+            elif left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Appends one line to the metrics."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drops the metrics of steps that will be done again."""
+        if self.metrics.exists():
+            lines = self.metrics.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if _step_of(line) is not None and (_step_of(line) or 0) <= step]
+            replace_text(self.metrics, "".join(line + "\n" for line in kept))
+
+    def partial(self, name: str) -> Path:
+        """Where to write a folder that is to become `name`."""
+        folder = self.path / f"{name}{_PARTIAL}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def seal(self, name: str, state: dict[str, Any]) -> Path:
+        """Turns the partial folder into `name`, in one rename once all is written."""
+        partial, whole = self.path / f"{name}{_PARTIAL}", self.path / name
+        files = {str(path.relative_to(partial)): path.stat().st_size for path in partial.rglob("*") if path.is_file()}
+        replace_text(partial / _STATE, json.dumps({**state, "files": files}, indent=2) + "\n")
+        if whole.exists():
+            old = self.path / f"{name}{_OLD}"
+            whole.rename(old)
+            partial.rename(whole)
+            shutil.rmtree(old)
+        else:
+            partial.rename(whole)
+        return whole
+
+    def newest(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest whole checkpoint and its state."""
+        for folder in sorted(self._checkpoints(), reverse=True):
+            state = _whole(folder)
+            if state is not None:
+                return folder, state
+            _log.warning("%s is damaged; going back to the checkpoint before it", folder)
+        return None
+
+    def prune(self, keep: int) -> None:
+        """Removes all but the newest checkpoints."""
+        for folder in sorted(self._checkpoints())[: -keep or None]:
+            shutil.rmtree(folder)
+
+    def _checkpoints(self) -> list[Path]:
+        return [path for path in self.path.glob("checkpoint-*") if not path.name.endswith(_PARTIAL)]
+
+
+def checkpoint_name(step: int) -> str:
+    """The checkpoint's folder name; sorts by step."""
+    return f"checkpoint-{step:08d}"
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(path.name + _PARTIAL)
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _whole(folder: Path) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        sizes_agree = all((folder / name).stat().st_size == size for name, size in state["files"].items())
+    except (OSError, ValueError, KeyError):
+        return None
+    return state if sizes_agree else None
+
+
+def _step_of(line: str) -> int | None:
+    try:
+        step: int = json.loads(line)["step"]
+    except (ValueError, KeyError):  # the line that the kill cut short
+        return None
+    return step
+
+
+def _differences(before: Any, now: Any, where: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = sorted({*before, *now})
+        return [one for key in keys for one in _differences(before.get(key), now.get(key), f"{where}.{key}".strip("."))]
+    return [] if before == now else [where]

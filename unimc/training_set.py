@@ -1,0 +1,136 @@
+"""The examples of a run, tokenised once and laid out, shuffled and corrupted anew in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from tqdm.auto import tqdm
+
+from unimc.answers import Answers
+from unimc.collation import Batch, collate
+from unimc.corruption import Corruption, untouched
+from unimc.encoding import Encoder, Parts
+from unimc.example import InputError, MultipleChoiceExample
+from unimc.objectives import LossConfig, Targets
+from unimc.randomness import generator
+
+_AT_ONCE = 1024  # examples tokenised in one call
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """What one process computes at once: rows, their targets and which task each comes from."""
+
+    batch: Batch
+    targets: Targets
+    tasks: list[str]
+
+
+class TrainingSet:
+    """All examples of a mixture, tokenised.
+
+    Args:
+        examples: labelled examples.
+        encoder: lays them out.
+        answers: the answer pieces per language.
+        loss: which losses are on: without MLM the text stays as it is, with O-MLM over the pair only the answer pieces
+            are computed.
+        seed: of the run.
+        shuffle_options: whether options come in another order in every epoch. It changes nothing where options are
+            isolated; DeBERTa-v2 counts distances by index.
+        progress: whether to show a bar.
+
+    Raises:
+        InputError: if there is no example, one has no label, or its language no answer pieces.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[MultipleChoiceExample],
+        encoder: Encoder,
+        answers: Answers,
+        *,
+        loss: LossConfig,
+        seed: int,
+        shuffle_options: bool = True,
+        progress: bool = False,
+    ) -> None:
+        if not examples:
+            raise InputError("the mixture holds no examples; check its tasks and caps")
+        self._encoder, self._answers, self._loss, self._seed = encoder, answers, loss, seed
+        self._shuffle = shuffle_options
+        self._corruption = Corruption(encoder.tokenizer)
+        self.tasks = [example.task for example in examples]
+        self._languages = [example.language for example in examples]
+        self._keys = [f"{example.task}/{example.id or number}" for number, example in enumerate(examples)]
+        self._right = [_right(example, answers) for example in examples]
+        self._parts: list[Parts] = []
+        bar = tqdm(total=len(examples), desc="tokenising", unit="example", disable=not progress, leave=False)
+        for start in range(0, len(examples), _AT_ONCE):
+            chunk = examples[start : start + _AT_ONCE]
+            self._parts += encoder.parts(chunk)
+            bar.update(len(chunk))
+        bar.close()
+        self.lengths = [parts.lengths.tokens for parts in self._parts]
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @property
+    def truncated(self) -> int:
+        """How many examples lost tokens."""
+        return sum(parts.truncated > 0 for parts in self._parts)
+
+    @property
+    def pieces(self) -> list[int] | None:
+        """The vocabulary rows computed at O-MASKs; None for all."""
+        return self._answers.ids if self._loss.omlm_over == "pair" or not self._loss.omlm else None
+
+    def micro_batch(self, indices: Sequence[int], epoch: int) -> MicroBatch:
+        """The rows of these examples as this epoch has them: a function of (seed, epoch, example) alone."""
+        rows, corrupted, right = [], [], []
+        yes: list[int] = []
+        no: list[int] = []
+        for index in indices:
+            parts = self._parts[index]
+            order = list(range(len(parts.options)))
+            if self._shuffle:
+                order = generator(self._seed, epoch, "options", self._keys[index]).permutation(order).tolist()
+            row = self._encoder.row(parts, order)
+            rows.append(row)
+            if self._loss.mlm:
+                draws = generator(self._seed, epoch, "corruption", self._keys[index])
+                corrupted.append(self._corruption(row, draws))
+            else:
+                corrupted.append(untouched(row))
+            right += [option in self._right[index] for option in order]
+            yes_column, no_column = self._columns(self._languages[index])
+            yes += [yes_column] * len(order)
+            no += [no_column] * len(order)
+        batch = collate(rows, self._encoder.tokenizer.pad, [one.input_ids for one in corrupted])
+        length = batch.input_ids.shape[1]
+        places = [line * length + place for line, one in enumerate(corrupted) for place in one.places]
+        targets = Targets(
+            yes=torch.tensor(yes),
+            no=torch.tensor(no),
+            right=torch.tensor(right),
+            corrupted_places=torch.tensor(places, dtype=torch.long),
+            corrupted_ids=torch.tensor([token for one in corrupted for token in one.targets], dtype=torch.long),
+        )
+        return MicroBatch(batch, targets, [self.tasks[index] for index in indices])
+
+    def _columns(self, language: str) -> tuple[int, int]:
+        """Columns of yes and no in the option logits: of the pieces alone, or of the vocabulary."""
+        if self.pieces is not None:
+            return self._answers.columns(language)
+        pair = self._answers[language]
+        return pair.yes_id, pair.no_id
+
+
+def _right(example: MultipleChoiceExample, answers: Answers) -> frozenset[int]:
+    if example.right is None:
+        raise example.error("no label; training needs the right option of every example")
+    answers[example.language]
+    return frozenset(example.right)
