@@ -20,7 +20,7 @@ def run(command: Callable[..., Any]) -> None:
     """Runs one command as a program of its own (the doors `train.py` and `evaluate.py`)."""
     import typer
 
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(command)
     _guarded(app)
 
@@ -29,11 +29,11 @@ def main() -> None:
     """The console command."""
     import typer
 
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(help=HELP)(lambda: None)  # keeps subcommands subcommands, also when only one is loaded
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     for name in COMMANDS:
-        # Only the command that is called is imported; for the list in --help all are, which is why they import torch inside.
+        # Only the command that is called is imported. The list in --help needs all: they import torch when they run.
         if wanted in (None, name) or wanted not in COMMANDS:
             app.command(name)(getattr(import_module(f"unimc.commands.{name}"), name))
     _guarded(app)

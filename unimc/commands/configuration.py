@@ -91,6 +91,10 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise InputError(f"{where} must be a list, not {value!r}")
         items = [_value(arguments[0], item, f"{where}[{number}]") for number, item in enumerate(value)]
         return origin(items)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{where} must be a section of keys, not {value!r}")
+        return dict(value)
     if hint is float and isinstance(value, str):  # YAML reads 1e-4 as a string
         try:
             return float(value)
@@ -102,4 +106,4 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     return hint(value) if hint is float else value
 
 
-_PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a section of keys"}
+_PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

@@ -1,0 +1,267 @@
+"""Folders: saved and opened again, released ones, bare encoders, and broken ones."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoModelForMaskedLM, GPT2Config
+
+from unimc import InputError, MultipleChoiceExample, UniMC
+from unimc.checkpoint import DEFAULT_MAX_LENGTH, FILE, Checkpoint, load
+
+EXAMPLES = [
+    MultipleChoiceExample(["sport", "food and snow"], "what is it", "the soup was late"),
+    MultipleChoiceExample(["rain", "old music", "a walk"], "", "it was not very good", "then the train"),
+]
+
+
+@pytest.fixture
+def folder(bert_folder: Path, tmp_path: Path) -> Path:
+    """A checkpoint that the test may spoil."""
+    return Path(shutil.copytree(bert_folder, tmp_path / "model"))
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    path = folder / FILE
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_saving_and_opening_keeps_predictions_exactly(family: str, tmp_path: Path) -> None:
+    model = UniMC(tiny.checkpoint(family))
+    model.save_pretrained(tmp_path)
+    opened = UniMC.from_pretrained(tmp_path, device="cpu")
+    assert opened.predict(EXAMPLES) == model.predict(EXAMPLES)
+    assert opened.answers == model.answers
+    assert opened.encoder.max_length == tiny.POSITIONS
+    assert not opened.checkpoint.fresh_head
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_checkpoint_is_an_ordinary_masked_lm_folder(family: str, tmp_path: Path) -> None:
+    tiny.checkpoint(family).save(tmp_path)
+    opened, report = AutoModelForMaskedLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    for name, weight in tiny.backbone(family).state_dict().items():
+        assert torch.equal(opened.state_dict()[name], weight), name
+    assert not list(tmp_path.glob("*.bin"))
+
+
+def test_what_is_said_about_a_checkpoint_is_kept(tmp_path: Path) -> None:
+    trained_on = [{"task": "新闻", "split": "train", "rows": 7}]
+    made = tiny.checkpoint("bert")
+    Checkpoint(made.model, made.tokenizer, made.answers, 99, trained_on, ["CC BY 4.0"]).save(tmp_path)
+    opened = load(tmp_path)
+    assert (opened.max_length, opened.trained_on, opened.licences) == (99, trained_on, ["CC BY 4.0"])
+    entry = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
+    assert entry["answers"] == {"en": ["yes", "no"], "zh": ["是", "非"]}
+    assert entry["answer_ids"] == {name: [pair.yes_id, pair.no_id] for name, pair in made.answers.pairs.items()}
+    assert entry["versions"].keys() == {"unimc", "torch", "transformers"}
+
+
+def test_a_folder_without_unimc_json_opens_with_what_its_vocabulary_holds(folder: Path) -> None:
+    (folder / FILE).unlink()
+    opened = load(folder)
+    assert opened.answers == tiny.checkpoint("bert").answers
+    assert opened.max_length == DEFAULT_MAX_LENGTH
+
+
+def test_named_answer_pieces_rule(folder: Path) -> None:
+    rewrite(folder, answers={"en": ["good", "bad"]})
+    assert load(folder).answers.to_dict() == {"en": ["good", "bad"]}
+
+
+def test_half_precision_weights_are_opened_in_full_unless_asked_otherwise(folder: Path) -> None:
+    tiny.new_backbone("bert").to(torch.bfloat16).save_pretrained(folder)
+    assert load(folder).model.backbone.dtype == torch.float32
+    assert load(folder, dtype=torch.bfloat16).model.backbone.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("family", "wanted", "got"),
+    [
+        ("bert", None, "sdpa"),
+        ("bert", "eager", "eager"),
+        ("megatron-bert", None, "eager"),
+        ("deberta-v2", None, "eager"),
+    ],
+)
+def test_the_attention_is_one_the_mask_is_right_for(family: str, wanted: str | None, got: str, tmp_path: Path) -> None:
+    tiny.checkpoint(family).save(tmp_path)
+    assert load(tmp_path, attention=wanted).model.backbone.config._attn_implementation == got
+
+
+def test_flash_attention_is_refused(bert_folder: Path) -> None:
+    with pytest.raises(
+        InputError, match="'flash_attention_2' cannot keep the options of BERT apart; use sdpa or eager"
+    ):
+        load(bert_folder, attention="flash_attention_2")
+
+
+# ---- bare encoders
+
+
+@pytest.mark.parametrize("family", [family for family in tiny.FAMILIES if family != "deberta-v2-legacy"])
+def test_a_bare_encoder_gets_a_fresh_head_in_one_line_of_ours(
+    family: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    backbone = tiny.backbone(family)
+    encoder = AutoModel.from_config(backbone.config)
+    encoder.load_state_dict(backbone.base_model.state_dict(), strict=False)
+    encoder.save_pretrained(tmp_path)
+    tiny.checkpoint(family).tokenizer.save_pretrained(tmp_path)
+    capfd.readouterr()
+    with caplog.at_level(logging.INFO):
+        opened = load(tmp_path)
+    assert opened.fresh_head
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path} has no masked-LM head; it starts with random weights and has to be trained"
+    ]
+    assert capfd.readouterr() == ("", "")
+    for name, weight in backbone.base_model.state_dict().items():
+        assert torch.equal(opened.model.backbone.base_model.state_dict()[name], weight), name
+
+
+def test_a_whole_checkpoint_opens_without_a_word(
+    bert_folder: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    with caplog.at_level(logging.INFO):
+        assert not load(bert_folder).fresh_head
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+# ---- broken folders
+
+
+def test_a_missing_weight_elsewhere_is_refused(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["bert.encoder.layer.1.attention.self.query.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        InputError, match=r"1 weights? (is|are) missing \(bert\.encoder\.layer\.1\.attention\.self\.query\.weight"
+    ):
+        load(folder)
+
+
+def test_a_file_cut_short_is_refused(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="the weights can't be read; the file may be cut short"):
+        load(folder)
+
+
+def test_a_folder_without_weights_is_refused(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="the weights can't be read"):
+        load(folder)
+
+
+def test_pickled_weights_are_not_opened(folder: Path) -> None:
+    """Safetensors only: a pickle can run code."""
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="the weights can't be read"):
+        load(folder)
+
+
+def test_weights_of_another_size_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 50}), encoding="utf-8")
+    with pytest.raises(InputError, match="the weights can't be read"):
+        load(folder)
+
+
+def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
+    for path in folder.glob("*token*"):
+        path.unlink()
+    with pytest.raises(InputError, match="no (usable )?tokenizer"):
+        load(folder)
+
+
+def test_a_folder_without_a_configuration_is_refused(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    with pytest.raises(InputError, match=r"no usable config\.json in this folder"):
+        load(folder)
+
+
+def test_a_folder_that_is_no_masked_model_is_refused(tmp_path: Path) -> None:
+    GPT2Config().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="backbone type 'gpt2' is not supported"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["no/such-model", "./not-here", "no such model"])
+def test_a_name_that_nothing_has_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="is neither a folder here nor a model that the hub gives now"):
+        load(name)
+
+
+@pytest.mark.parametrize("text", ["{", "", "answers: yes", "\x00"])
+def test_an_entry_that_is_not_json_is_named(folder: Path, text: str) -> None:
+    (folder / FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"unimc\.json is not valid JSON"):
+        load(folder)
+
+
+def test_an_entry_in_another_encoding_is_named(folder: Path) -> None:
+    (folder / FILE).write_bytes('{"answers": {"zh": ["是", "非"]}}'.encode("gbk"))
+    with pytest.raises(InputError, match=r"unimc\.json is not valid JSON"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answers": ["yes", "no"]},
+        {"answers": {"en": ["yes"]}},
+        {"answers": {"en": ["oui", "non"]}},
+        {"answers": None},
+        {"max_length": "long"},
+        {"max_length": 0},
+        {"max_length": True},
+        {"trained_on": "AG News"},
+        {"licences": {}},
+    ],
+    ids=str,
+)
+def test_a_malformed_entry_is_named(folder: Path, changes: dict[str, Any]) -> None:
+    rewrite(folder, **changes)
+    with pytest.raises(InputError, match=r"unimc\.json"):
+        load(folder)
+
+
+def test_an_entry_that_is_no_object_is_named(folder: Path) -> None:
+    (folder / FILE).write_text("[1]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"unimc\.json should hold an object"):
+        load(folder)
+
+
+# ---- the hub's cache
+
+
+@pytest.mark.parametrize("with_entry", [True, False], ids=["ours", "released"])
+def test_a_hub_id_in_the_cache_opens_without_a_network(bert_folder: Path, hub_cache: Path, with_entry: bool) -> None:
+    """With `unimc.json`, and (as the released models are) without."""
+    name = f"unimc-tests/tiny-{with_entry}"
+    home = hub_cache / f"models--{name.replace('/', '--')}"
+    snapshot = home / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    shutil.copytree(bert_folder, snapshot)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(snapshot.name, encoding="utf-8")
+    rewrite(snapshot, max_length=33)
+    if not with_entry:
+        (snapshot / FILE).unlink()
+    opened = load(name)
+    assert opened.max_length == (33 if with_entry else DEFAULT_MAX_LENGTH)
+    assert UniMC(opened).predict(EXAMPLES)[1].label == UniMC(tiny.checkpoint("bert")).predict(EXAMPLES)[1].label
