@@ -91,4 +91,4 @@ def test_named_pieces_must_be_in_the_vocabulary(pair: list[str]) -> None:
 )
 def test_a_malformed_entry_is_named(entry: object) -> None:
     with pytest.raises(InputError, match=r"unimc\.json: "):
-        Answers.read(entry, tiny.tokenizer("wordpiece"), "unimc.json")  # type: ignore[arg-type]
+        Answers.read(entry, tiny.tokenizer("wordpiece"), "unimc.json")

@@ -167,11 +167,29 @@ def test_a_folder_without_weights_is_refused(folder: Path) -> None:
         load(folder)
 
 
-def test_pickled_weights_are_not_opened(folder: Path) -> None:
-    """Safetensors only: a pickle can run code."""
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+class Harm:
+    """What a pickle can hide: a call made when it is opened."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Path.touch, (self.file,)
+
+
+def test_pickled_weights_run_no_code(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
+    torch.save({"bert.x": Harm(folder / "harm")}, folder / "pytorch_model.bin")
     with pytest.raises(InputError, match="the weights can't be read"):
+        load(folder)
+    assert not (folder / "harm").exists()
+
+
+def test_code_in_a_folder_is_neither_run_nor_asked_about(folder: Path) -> None:
+    config = {"model_type": "their-own", "auto_map": {"AutoConfig": "theirs.Config"}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "theirs.py").write_text("raise SystemExit('run')", encoding="utf-8")
+    with pytest.raises(InputError, match=r"no usable config\.json"):
         load(folder)
 
 
@@ -185,7 +203,7 @@ def test_weights_of_another_size_are_refused(folder: Path) -> None:
 def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
     for path in folder.glob("*token*"):
         path.unlink()
-    with pytest.raises(InputError, match="no (usable )?tokenizer"):
+    with pytest.raises(InputError, match=r"no (usable )?tokenizer"):
         load(folder)
 
 

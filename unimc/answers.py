@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,14 +49,19 @@ class Answers:
         return cls(pairs)
 
     @classmethod
-    def read(cls, entry: Mapping[str, Sequence[str]], tokenizer: Any, where: str) -> Answers:
+    def read(cls, entry: Any, tokenizer: Any, where: str) -> Answers:
         """The pairs that `unimc.json` names.
 
         Raises:
-            InputError: if one of them is not a piece of the vocabulary.
+            InputError: if the entry has another form, or one of them is not a piece of the vocabulary.
         """
+        if not isinstance(entry, Mapping) or not entry:
+            raise InputError(f"{where}: answers must be an object of language: [yes, no], with one language at least")
         pairs = {}
-        for language, (yes, no) in entry.items():
+        for language, pieces in entry.items():
+            if not isinstance(pieces, list) or len(pieces) != 2 or len({*map(str, pieces)}) != 2:
+                raise InputError(f"{where}: answers of {language!r} must be two different pieces, not {pieces!r}")
+            yes, no = map(str, pieces)
             pair = _pair(tokenizer, yes, no)
             if pair is None:
                 raise InputError(f"{where}: answers of {language!r}: {yes!r} and {no!r} are not both in the vocabulary")

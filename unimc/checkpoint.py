@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -103,7 +103,7 @@ def load(name_or_path: str | Path, *, dtype: torch.dtype | None = None, attentio
 def _part(name: str, what: str, loader: Any) -> Any:
     try:
         with _quiet():
-            return loader.from_pretrained(name)
+            return loader.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         if Path(name).is_dir():
             raise InputError(f"{name}: no usable {what} in this folder ({_first_line(error)})") from error
@@ -148,6 +148,9 @@ def _entry(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid JSON ({error}); restore it, or remove it to use the defaults") from error
     if not isinstance(entry, dict):
         raise InputError(f"{path} should hold an object with 'answers' and 'max_length'")
+    for key, (right, wanted) in _FORMS.items():
+        if key in entry and not right(entry[key]):
+            raise InputError(f"{path}: {key} must be {wanted}, not {entry[key]!r}")
     return entry
 
 
