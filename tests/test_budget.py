@@ -15,12 +15,22 @@ LENGTHS = st.builds(
     st.integers(0, 400),
     st.integers(0, 400),
 )
-BUDGETS = st.builds(Budgets, st.integers(1, 600), st.integers(1, 600))
 
 
 def without_texts(lengths: Lengths) -> Lengths:
     """One token an option and no text at all: the least that a row can be cut to."""
     return lengths.cut(cap=1, question=0, passage=0, textb=0)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Lengths, Budgets]:
+    """Lengths, and budgets from a little less than the least they can be cut to up to a little more than they are."""
+    lengths = draw(LENGTHS)
+    least = without_texts(lengths)
+    return lengths, Budgets(
+        draw(st.integers(least.tokens - 2, lengths.tokens + 2)),
+        draw(st.integers(least.positions - 2, lengths.positions + 2)),
+    )
 
 
 def test_lengths_count_every_special_token() -> None:
@@ -36,16 +46,18 @@ def test_an_empty_question_or_textb_takes_its_separator_with_it_the_passage_does
     assert Lengths((1,), question=0, passage=0, textb=1).tokens == 5 + 2
 
 
-@given(LENGTHS, BUDGETS)
-def test_what_is_kept_fits_both_budgets(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_what_is_kept_fits_both_budgets(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     kept = fit(lengths, budgets)
     if kept is not None:
         assert kept.tokens <= budgets.tokens
         assert kept.positions <= budgets.positions
 
 
-@given(LENGTHS, BUDGETS)
-def test_it_is_given_up_only_when_nothing_can_be_left(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_it_is_given_up_only_when_nothing_can_be_left(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     assert (fit(lengths, budgets) is None) == (without_texts(lengths).over(budgets) > 0)
 
 
@@ -54,30 +66,34 @@ def test_nothing_is_cut_that_fits(lengths: Lengths, more_tokens: int, more_posit
     assert fit(lengths, Budgets(lengths.tokens + more_tokens, lengths.positions + more_positions)) == lengths
 
 
-@given(LENGTHS, BUDGETS)
-def test_every_option_keeps_a_token_and_none_is_dropped(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_every_option_keeps_a_token_and_none_is_dropped(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     if kept := fit(lengths, budgets):
         assert len(kept.options) == len(lengths.options)
         assert min(kept.options) >= 1
 
 
-@given(LENGTHS, BUDGETS)
-def test_options_are_cut_from_the_longest_down(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_options_are_cut_from_the_longest_down(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     kept = fit(lengths, budgets)
     if kept and kept.options != lengths.options:
         assert kept.options == tuple(min(option, max(kept.options)) for option in lengths.options)
 
 
-@given(LENGTHS, BUDGETS)
-def test_the_passage_keeps_its_floor_while_anything_else_can_be_cut(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_the_passage_keeps_its_floor_while_anything_else_can_be_cut(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     kept = fit(lengths, budgets)
     if kept and kept.passage < min(lengths.passage, PASSAGE_FLOOR):
         assert (max(kept.options), kept.question, kept.textb) == (1, 0, 0)
 
 
-@given(LENGTHS, BUDGETS)
-def test_the_order_is_texts_then_question_then_options(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_the_order_is_texts_then_question_then_options(case: tuple[Lengths, Budgets]) -> None:
     """Something is cut only if one token more of it doesn't fit even with all that is cut before it gone."""
+    lengths, budgets = case
     kept = fit(lengths, budgets)
     assume(kept is not None and kept != lengths)
     cap, floor = max(kept.options), min(lengths.passage, PASSAGE_FLOOR)
@@ -87,8 +103,9 @@ def test_the_order_is_texts_then_question_then_options(lengths: Lengths, budgets
         assert lengths.cut(cap=cap, question=kept.question + 1, passage=floor, textb=0).over(budgets) > 0
 
 
-@given(LENGTHS, BUDGETS)
-def test_no_more_of_the_texts_is_cut_than_needed(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_no_more_of_the_texts_is_cut_than_needed(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     kept = fit(lengths, budgets)
     assume(kept is not None)
     same = {"cap": max(kept.options), "question": kept.question}
@@ -98,8 +115,9 @@ def test_no_more_of_the_texts_is_cut_than_needed(lengths: Lengths, budgets: Budg
         assert lengths.cut(**same, passage=kept.passage, textb=kept.textb + 1).over(budgets) > 0
 
 
-@given(LENGTHS, BUDGETS)
-def test_of_passage_and_textb_the_longer_is_cut_first(lengths: Lengths, budgets: Budgets) -> None:
+@given(cases())
+def test_of_passage_and_textb_the_longer_is_cut_first(case: tuple[Lengths, Budgets]) -> None:
+    lengths, budgets = case
     kept = fit(lengths, budgets)
     assume(kept is not None)
     if kept.passage < lengths.passage:
@@ -112,6 +130,19 @@ def test_a_short_passage_beside_a_long_textb_stays_whole() -> None:
     kept = fit(Lengths((1, 1), question=5, passage=20, textb=300), Budgets(100, 100))
     assert (kept.question, kept.passage) == (5, 20)
     assert kept.tokens == 100
+
+
+@pytest.mark.parametrize("tokens", [401, 402])
+def test_the_last_token_of_a_row_is_used(tokens: int) -> None:
+    assert fit(Lengths((1, 1), question=5, passage=300, textb=300), Budgets(tokens, 1000)).tokens == tokens
+
+
+def test_the_floor_of_the_passage_is_128_tokens() -> None:
+    lengths = Lengths((20,) * 10, question=100, passage=300, textb=0)
+    kept = fit(lengths, Budgets(512, 300))
+    assert kept == lengths.cut(cap=20, question=100, passage=300 - 1 - 21 - 1 - 101 - 1, textb=0)
+    kept = fit(lengths, Budgets(400, 512))
+    assert kept == lengths.cut(cap=20, question=400 - 1 - 210 - 1 - 129 - 1, passage=128, textb=0)
 
 
 def test_many_options_fill_tokens_long_before_positions() -> None:

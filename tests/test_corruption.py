@@ -91,6 +91,9 @@ def test_rates_are_as_specified() -> None:
     expected = sum(rate * probability for rate, probability in zip(RATES, RATE_PROBABILITIES, strict=True))
     chosen = sum(len(made.places) for made in draws)
     assert chosen / (text * len(draws)) == pytest.approx(expected, rel=0.06)
+    put = {made.input_ids[place] for made in draws for place in made.places}
+    assert put & TOKENIZER.specials == {TOKENIZER.mask}
+    assert len(put) > len(TOKENIZER) * 0.9, "random tokens come from the whole vocabulary"
     masked = sum(made.input_ids[place] == TOKENIZER.mask for made in draws for place in made.places)
     kept = sum(
         made.input_ids[place] == target

@@ -146,6 +146,8 @@ def test_a_full_cache_is_emptied_and_nothing_is_lost(monkeypatch: pytest.MonkeyP
     made = encoder()
     examples = [MultipleChoiceExample([word, f"{word} soup"], "what", "it") for word in tiny.WORDS[:9]]
     assert [made(example) for example in examples * 2] == [encoder()(example) for example in examples * 2]
+    assert len(made._known) <= 3 + 3
+    assert len(made._checked) <= 3
 
 
 @given(EXAMPLES, st.integers(12, 60), st.integers(12, 60))
@@ -187,6 +189,16 @@ def test_options_that_take_more_than_half_a_row_are_split_into_groups() -> None:
         tuple(piece for piece, option in zip(row.input_ids, row.option_ids, strict=True) if option == 0) for row in rows
     }
     assert len(texts) == 1, "every group has the same question and passage"
+
+
+def test_groups_of_unequal_size_have_the_text_that_fits_the_fullest() -> None:
+    example = many(41, passage="rain " * 400)
+    rows = encoder(max_length=300).rows(example)
+    sizes = [sum(option > 0 for option in row.option_ids) for row in rows]
+    assert len(set(sizes)) > 1
+    kept = 300 - max(sizes) - (1 + 1 + 5 + 1)
+    assert [len(row) - size for row, size in zip(rows, sizes, strict=True)] == [kept + 8] * len(rows)
+    assert [row.truncated for row in rows] == [400 - kept] * len(rows)
 
 
 def test_options_of_half_a_row_or_less_stay_together_and_the_text_is_cut() -> None:

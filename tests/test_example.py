@@ -49,6 +49,8 @@ def made(**changes: Any) -> MultipleChoiceExample:
         ({"passage": None}, "passage must be a string, not NoneType"),
         ({"question": 3}, "question must be a string, not int"),
         ({"textb": b"x"}, "textb must be a string, not bytes"),
+        ({"passage": "so \ud83d"}, r"passage holds half of a character \('\\ud83d'\)"),
+        ({"options": ["sport", "\udc80"]}, r"options\[1\] holds half of a character"),
         ({"id": 7}, "id must be a string, not int"),
         ({"task": None}, "task must be a string, not NoneType"),
         ({"language": None}, "language must be a string, not NoneType"),

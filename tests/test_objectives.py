@@ -173,9 +173,11 @@ def test_without_corrupted_tokens_mlm_is_nothing() -> None:
     assert total(found.sums, targets.counts(rows), LossConfig()).isfinite()
 
 
-def test_a_loss_of_no_weight_has_no_say_in_the_pooled_mean() -> None:
-    with_targets = case([True, False], corrupted=6)
-    assert computed(with_targets, LossConfig(mlm=0)) == pytest.approx(computed(case([True, False]), LossConfig(mlm=0)))
+@pytest.mark.parametrize("off", ["mlm", "omlm"])
+def test_a_loss_of_no_weight_has_no_say_in_the_pooled_mean(off: str) -> None:
+    one = case([True, False], corrupted=6)
+    joint, separate = (LossConfig(**{off: 0.0}, pooling=pooling) for pooling in ("joint", "separate"))
+    assert computed(one, joint) == pytest.approx(computed(one, separate))
 
 
 @given(CASES)

@@ -71,6 +71,13 @@ def test_only_the_special_piece_is_broken() -> None:
     assert tokenizer.pieces(ids)[0] == "▁the"
 
 
+def test_a_text_of_nothing_but_specials_is_broken_everywhere() -> None:
+    tokenizer = inert("unigram")
+    (ids,) = tokenizer(["<mask> " * 3000])
+    assert "".join(tokenizer.pieces(ids)).replace("▁", "").count("<mask>") == 3000
+    assert structural(tokenizer).isdisjoint(ids)
+
+
 @KINDS
 def test_other_texts_of_the_batch_are_left_alone(kind: str) -> None:
     tokenizer = inert(kind)

@@ -59,10 +59,11 @@ class Answers:
             raise InputError(f"{where}: answers must be an object of language: [yes, no], with one language at least")
         pairs = {}
         for language, pieces in entry.items():
-            if not isinstance(pieces, list) or len(pieces) != 2 or len({*map(str, pieces)}) != 2:
-                raise InputError(f"{where}: answers of {language!r} must be two different pieces, not {pieces!r}")
-            yes, no = map(str, pieces)
-            pair = _pair(tokenizer, yes, no)
+            match pieces:
+                case [str(yes), str(no)] if yes != no:
+                    pair = _pair(tokenizer, yes, no)
+                case _:
+                    raise InputError(f"{where}: answers of {language!r} must be two different pieces, not {pieces!r}")
             if pair is None:
                 raise InputError(f"{where}: answers of {language!r}: {yes!r} and {no!r} are not both in the vocabulary")
             pairs[language] = pair

@@ -25,6 +25,12 @@ DEFAULT_MAX_LENGTH = 512
 
 _log = getLogger(__name__)
 
+_FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "max_length": (lambda value: type(value) is int and value > 0, "a number of tokens"),
+    "trained_on": (lambda value: isinstance(value, list), "a list"),
+    "licences": (lambda value: isinstance(value, list), "a list"),
+}
+
 
 @dataclass
 class Checkpoint:

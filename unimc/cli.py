@@ -44,5 +44,5 @@ def _guarded(app: Any) -> None:
     try:
         app()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")  # in one piece: several processes may say it at once
         sys.exit(2)

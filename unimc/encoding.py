@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from unimc.budget import Budgets, Lengths, fit, groups
-from unimc.example import MultipleChoiceExample
+from unimc.example import InputError, MultipleChoiceExample
 from unimc.tokenization import Ids, InertTokenizer
 
 SHARED, PADDING = 0, -1
 """`option_ids` of tokens that every token sees, and of tokens that none sees."""
 
 _CACHED_TEXTS = 4096
+_SHORTEST = 5  # CLS, O-MASK, one token, SEP and the passage's SEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,16 @@ class Encoder:
         tokenizer: a fast tokenizer of transformers.
         layout: what the backbone asks for.
         max_length: the most tokens in a row; positions are bounded by the backbone besides.
+
+    Raises:
+        InputError: if no row is as short as `max_length`.
     """
 
     def __init__(self, tokenizer: object, layout: Layout, max_length: int = 512) -> None:
         self.tokenizer = InertTokenizer(tokenizer)
         self.layout = layout
+        if max_length < _SHORTEST:
+            raise InputError(f"max_length is {max_length}; the shortest row takes {_SHORTEST} tokens")
         self.max_length = max_length
         # Texts that come back row after row (the options and the question of a classification task).
         self._known: dict[str, Ids[int]] = {}

@@ -62,16 +62,12 @@ class MultipleChoiceExample:
     ) -> None:
         # Written out because the arguments are wider than the fields: any sequence in, tuples kept.
         put = object.__setattr__
-        put(self, "task", task)
-        put(self, "id", id)
-        put(self, "language", language)
         texts = {"task": task, "id": id, "language": language}
         texts |= {"question": question, "passage": passage, "textb": textb}
         for field, text in texts.items():
             put(self, field, text)
         for field, text in texts.items():
-            if not isinstance(text, str):
-                raise self.error(f"{field} must be a string, not {type(text).__name__}")
+            self._text(field, text)
         put(self, "options", self._strings("options", options))
         put(self, "names", self._strings("names", names) if names is not None else self.options)
         put(self, "label", self._index(label) if label is not None else None)
@@ -97,9 +93,18 @@ class MultipleChoiceExample:
             raise self.error(f"{field} must be a list of strings, not {type(values).__name__}")
         strings = tuple(values)
         for position, value in enumerate(strings):
-            if not isinstance(value, str):
-                raise self.error(f"{field}[{position}] must be a string, not {type(value).__name__}")
+            self._text(f"{field}[{position}]", value)
         return strings
+
+    def _text(self, field: str, text: object) -> None:
+        if not isinstance(text, str):
+            raise self.error(f"{field} must be a string, not {type(text).__name__}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise self.error(
+                f"{field} holds half of a character ({text[error.start]!r}); read its source with the right encoding"
+            ) from None
 
     def _indices(self, values: Sequence[int]) -> tuple[int, ...]:
         if isinstance(values, str) or not isinstance(values, Iterable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -76,7 +76,9 @@ class UniMC:
         if language is not None:
             self.answers[language]
         self.language = language
-        self.encoder = Encoder(checkpoint.tokenizer, self.model.layout, max_length or checkpoint.max_length)
+        self.encoder = Encoder(
+            checkpoint.tokenizer, self.model.layout, checkpoint.max_length if max_length is None else max_length
+        )
 
     @classmethod
     def from_pretrained(
@@ -173,13 +175,18 @@ class UniMC:
         if isinstance(texts, str):
             return self.classify(
                 [texts],
-                [options],  # type: ignore[list-item]
+                _per_text(options, 1),
                 question=question,
                 language=language,
                 multi_label=multi_label,
                 threshold=threshold,
                 batch_size=batch_size,
             )[0]
+        if not isinstance(texts, Iterable):
+            raise InputError(f"texts must be a text or a list of texts, not {type(texts).__name__}")
+        if threshold is not None and not multi_label:
+            raise InputError("threshold has a meaning only with multi_label=True")
+        texts = list(texts)
         examples = [
             self._example(text, one, question, language, f"text {number}")
             for number, (text, one) in enumerate(zip(texts, _per_text(options, len(texts)), strict=True))
@@ -225,6 +232,8 @@ class UniMC:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; it must be at least 1")
         holds = 0.5 if threshold is None else threshold
+        if not 0 <= holds <= 1:
+            raise InputError(f"threshold is {threshold}; it is a probability, from 0 to 1")
         found = self._stream(iter(examples), multi_label, holds, batch_size)
         return list(found) if isinstance(examples, list) else found
 
@@ -273,7 +282,7 @@ class UniMC:
             raise InputError(f"{number} is {'empty' if isinstance(text, str) else type(text).__name__}; give a text")
         names = list(options)
         wordings = list(options.values()) if isinstance(options, Mapping) else names
-        language = language or self.language or self._told_from(" ".join([text, question, *wordings]))
+        language = language or self.language or self._told_from(" ".join(map(str, [text, question, *wordings])))
         return MultipleChoiceExample(wordings, question, text, names=names, language=language, id=number)
 
     def _told_from(self, words: str) -> str:
@@ -291,6 +300,8 @@ class UniMC:
 def _per_text(options: Options | Sequence[Options], count: int) -> Sequence[Options]:
     if isinstance(options, str):
         raise InputError(f"options must be a list, not one string; write [{options!r}]")
+    if not isinstance(options, Iterable) or isinstance(options, Set):
+        raise InputError(f"options must be a list or a mapping, not {type(options).__name__}")
     if isinstance(options, Mapping) or all(isinstance(option, str) for option in options):
         one: Any = options
         return [one] * count

@@ -39,14 +39,15 @@ class RunFolder:
         """Makes the folder, or takes up the run in it.
 
         Raises:
-            InputError: if the folder holds a run of another configuration.
+            InputError: if the folder holds a run of another configuration, which has made a step at least.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / "config.json"
         text = json.dumps(config, ensure_ascii=False, indent=2)
         if path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
-            if before != (now := json.loads(text)):
+            begun = self.metrics.exists() or self._checkpoints()
+            if begun and before != (now := json.loads(text)):
                 other = ", ".join(_differences(before, now))
                 raise InputError(
                     f"{self.path} holds a run of another configuration (other: {other}); "

@@ -20,7 +20,8 @@ def plan_epoch(
     """The micro-batches of an epoch, in order; `together` consecutive ones make a step.
 
     Examples are shuffled, sorted by length within buckets (little padding, still random), and cut into batches within
-    both bounds. So that the steps come out even, some batches are split in two: nothing is dropped or repeated.
+    both bounds. So that the steps come out even, some batches are split in two: nothing is dropped or repeated. Where
+    every batch is down to one example, the last step is filled up with empty ones.
 
     Args:
         lengths: tokens of every example.
@@ -31,7 +32,8 @@ def plan_epoch(
         together: micro-batches in a step, processes times accumulation steps.
 
     Returns:
-        Indices into `lengths`; the number of micro-batches is a multiple of `together`.
+        Indices into `lengths`; the number of micro-batches is a multiple of `together`. Empty ones stand last, and a
+        step has one with examples at least.
 
     Raises:
         InputError: if there are fewer examples than micro-batches in a step.
@@ -50,5 +52,8 @@ def plan_epoch(
     while len(made) % together:
         largest = max(range(len(made)), key=lambda batch: len(made[batch]))
         batch = made[largest]
+        if len(batch) == 1:
+            break
         made[largest : largest + 1] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-    return [made[batch] for batch in random.permutation(len(made))]
+    empty: list[list[int]] = [[] for _ in range(-len(made) % together)]
+    return [made[batch] for batch in random.permutation(len(made))] + empty

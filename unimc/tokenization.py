@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from unimc.example import InputError
@@ -74,17 +75,17 @@ class InertTokenizer:
         )
 
     def _broken(self, text: str) -> list[int]:
-        """Ids of a text in which a special piece was found: broken inside that piece, until none is left.
+        """Ids of a text in which special pieces were found: broken inside every such piece, until none is left.
 
-        The offsets say where the piece stands in the text, also when the normalizer spelt it ("＜mask＞") otherwise.
+        The offsets say where a piece stands in the text, also when the normalizer spelt it ("＜mask＞") otherwise.
         """
         encoded = self._call([text], return_offsets_mapping=True)
         ids: list[int] = encoded["input_ids"][0]
-        for piece, (start, end) in zip(ids, encoded["offset_mapping"][0], strict=True):
-            if piece in self._forbidden:
-                if end - start < 2:  # nothing left to break: one character that is a special token of its own
-                    inert = [] if self._unknown is None else [self._unknown]
-                    return [one for one in ids if one not in self._forbidden] or inert
-                middle = (start + end) // 2
-                return [*self._broken(text[:middle]), *self._broken(text[middle:])]
-        return ids
+        found = [at for piece, at in zip(ids, encoded["offset_mapping"][0], strict=True) if piece in self._forbidden]
+        if not found:
+            return ids
+        middles = [(start + end) // 2 for start, end in found if end - start > 1]
+        if not middles:  # nothing left to break: one character that is a special token of its own
+            inert = [] if self._unknown is None else [self._unknown]
+            return [one for one in ids if one not in self._forbidden] or inert
+        return [one for start, end in pairwise([0, *middles, len(text)]) for one in self._broken(text[start:end])]

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -34,6 +35,10 @@ Validate = Callable[[UniMC, Accelerator], dict[str, float]]
 """Scores a model on validation tasks: task -> accuracy, the same on every process."""
 
 
+SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
+"""Those of transformers that need nothing but the number of steps."""
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How to train; the defaults are those of a small backbone on the paper's recipe.
@@ -46,7 +51,7 @@ class TrainingConfig:
         accumulation: micro-batches in a step, on each process.
         max_length: the most tokens in a row.
         learning_rate: at its peak.
-        schedule: name of a schedule of transformers ("linear", "cosine", "constant_with_warmup", …).
+        schedule: how the rate falls; one of `SCHEDULES`.
         warmup: share of the steps in which the rate rises.
         weight_decay: on matrices; biases and norms have none.
         max_gradient_norm: gradients are scaled down to this norm.
@@ -83,9 +88,23 @@ class TrainingConfig:
     trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "max_tokens", "accumulation", "log_every", "save_every", "keep"):
-            if getattr(self, name) < 1:
-                raise InputError(f"training.{name} is {getattr(self, name)}; it must be at least 1")
+        for name in (
+            "epochs",
+            "max_steps",
+            "batch_size",
+            "max_tokens",
+            "accumulation",
+            "log_every",
+            "save_every",
+            "keep",
+        ):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"training.{name} is {value}; it must be at least 1")
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"training.warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"training.schedule is {self.schedule!r}; it must be one of {', '.join(SCHEDULES)}")
 
 
 def train(
@@ -124,7 +143,18 @@ def train(
 
 
 def make_accelerator(config: TrainingConfig, folder: str | Path) -> Accelerator:
-    """The accelerator of a run. It is told nothing of accumulation: a step's loss is divided by counts of our own."""
+    """The accelerator of a run. It is told nothing of accumulation: a step's loss is divided by counts of our own.
+
+    Raises:
+        InputError: if a tracker is none that Accelerate knows, or its package is not installed.
+    """
+    there = [str(getattr(one, "value", one)) for one in get_available_trackers()]
+    for tracker in config.trackers:
+        if tracker not in there:
+            raise InputError(
+                f"training.trackers: {tracker!r} is not installed, or no tracker that Accelerate knows; "
+                f"installed are: {', '.join(there) or 'none'}"
+            )
     return Accelerator(
         mixed_precision=config.mixed_precision, log_with=list(config.trackers) or None, project_dir=str(folder)
     )
@@ -203,9 +233,12 @@ class _Training:
     def _step(self, planned: Sequence[Sequence[int]], epoch: int) -> float:
         """One optimiser step; returns this process's share of the loss, for the progress bar."""
         accelerator, config = self.accelerator, self.config
-        own = planned[accelerator.process_index :: accelerator.num_processes]
-        micro = [self.set.micro_batch(indices, epoch) for indices in own]
-        counts = torch.stack([one.targets.counts(one.batch.option_rows) for one in micro]).sum(0).float()
+        own = [indices for indices in planned[accelerator.process_index :: accelerator.num_processes] if indices]
+        # A process left without examples by the epoch's last step computes along with no weight: the others wait for
+        # its gradients.
+        idle = not own
+        micro = [self.set.micro_batch(indices, epoch) for indices in own or planned[:1]]
+        counts = torch.stack([one.targets.counts(one.batch.option_rows) for one in micro]).sum(0).float() * (not idle)
         counts = accelerator.reduce(counts.to(accelerator.device), "sum")  # (3,) over the whole step
         share = 0.0
         for number, one in enumerate(micro):
@@ -213,7 +246,7 @@ class _Training:
                 with accelerator.no_sync(self.model):
                     share += self._backward(one, counts)
             else:
-                share += self._backward(one, counts)
+                share += self._backward(one, counts, idle)
         self.log.gradient_norm = float(
             accelerator.clip_grad_norm_(self.model.parameters(), config.max_gradient_norm) or 0.0
         )
@@ -225,7 +258,7 @@ class _Training:
         step_loss: float = share * accelerator.num_processes
         return step_loss
 
-    def _backward(self, micro: MicroBatch, counts: Tensor) -> float:
+    def _backward(self, micro: MicroBatch, counts: Tensor, idle: bool = False) -> float:
         self.model.train()
         batch, targets = micro.batch.to(self.accelerator.device), micro.targets.to(self.accelerator.device)
         option_logits, corrupted_logits = self.model(
@@ -234,10 +267,11 @@ class _Training:
             corrupted_places=targets.corrupted_places if self.config.loss.mlm else None,
         )
         found = losses(option_logits, corrupted_logits, targets, batch.option_rows, self.config.loss)
-        loss = total(found.sums, counts, self.config.loss)
+        loss = total(found.sums, counts, self.config.loss) * (not idle)
         # Gradients are averaged over processes; the sums they belong to are not.
         self.accelerator.backward(loss * self.accelerator.num_processes)
-        self.log.add(found, micro)
+        if not idle:
+            self.log.add(found, micro)
         return float(loss.detach())
 
     def _after(self, step: int, epoch: int) -> None:

@@ -28,10 +28,13 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
         if not path.is_file():
             raise InputError(f"no configuration file {path}")
         try:
-            settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            settings = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            raise InputError(f"{path}{f', line {mark.line + 1}' if mark else ''}: not valid YAML ({error})") from error
+            where = f"{path}, line {mark.line + 1}" if mark else str(path)
+            raise InputError(f"{where}: not valid YAML ({_problem(error)})") from error
         if not isinstance(settings, dict):
             raise InputError(f"{path}: a configuration is a mapping of keys, not a {type(settings).__name__}")
     for override in overrides:
@@ -44,8 +47,16 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
             section = section.setdefault(name, {})
             if not isinstance(section, dict):
                 raise InputError(f"--set {override!r}: {name!r} is a value, not a section")
-        section[last] = yaml.safe_load(text)
+        try:
+            section[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {override!r}: the value is not valid YAML ({_problem(error)})") from error
     return settings
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong, in one line; the error's own text draws the place over several."""
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
 
 
 def build(kind: type[T], settings: Any, where: str = "configuration") -> T:
@@ -57,17 +68,17 @@ def build(kind: type[T], settings: Any, where: str = "configuration") -> T:
     if not isinstance(settings, Mapping):
         raise InputError(f"{where} must be a section of keys, not {settings!r}")
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    names = [field.name for field in fields]
     for key in settings:
         if key not in names:
             close = get_close_matches(str(key), names, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(names)}"
             raise InputError(f"{where}: unknown key {key!r}{hint}")
-    values = {key: _value(hints[key], value, f"{where}.{key}") for key, value in settings.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise InputError(f"{where}: {str(error).split('__init__() ')[-1]}") from error
+    needed = [field.name for field in fields if dataclasses.MISSING is field.default is field.default_factory]
+    if missing := [name for name in needed if name not in settings]:
+        raise InputError(f"{where}: missing: {', '.join(missing)}")
+    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in settings.items()})
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

@@ -49,6 +49,8 @@ def evaluate(
     accelerator = Accelerator()
     accelerator.print(f"world size {accelerator.num_processes}")
     loaded = UniMC.from_pretrained(model, max_length=max_length, device=accelerator.device)
+    for one in sets:
+        loaded.answers[one.language]  # an error now, not after the tasks before it
     found = evaluate_tasks(
         loaded, sets, name=model, batch_size=batch_size, seed=seed, resamples=resamples, accelerator=accelerator
     )

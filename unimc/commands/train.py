@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,8 @@ def train(
     from unimc.training import make_accelerator
     from unimc.training import train as run_training
 
+    # It says at every checkpoint that tied weights are stored once, which is what they are for.
+    logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
     settings = configuration.read(config, set_ or [])
     recipe = configuration.build(RunConfig, settings, str(config))
     accelerator = make_accelerator(recipe.training, recipe.output)
@@ -49,8 +52,8 @@ def train(
     if folder.final.exists():
         accelerator.print(f"{folder.final} is there already; remove {folder.path} to train again")
         return
-    data = str(data_dir) if data_dir else None
-    mixture = Mixture.from_mapping({"data_dir": data, **recipe.mixture, "progress": accelerator.is_main_process})
+    data = str(data_dir) if data_dir else recipe.mixture.get("data_dir")
+    mixture = Mixture.from_mapping({**recipe.mixture, "data_dir": data, "progress": accelerator.is_main_process})
     examples = mixture.examples()
     if accelerator.is_main_process:
         show(mixture_table(mixture.report))
@@ -80,14 +83,18 @@ def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
 
     sets = []
     for entry in recipe.validation.tasks:
-        given = {"task": entry} if isinstance(entry, str) else dict(entry)
-        if unknown := set(given) - {"task", "split", "variant"}:
+        given = {"task": entry} if isinstance(entry, str) else entry
+        if not isinstance(given, dict):
+            raise InputError(f"validation.tasks: an entry is a name or {{task: name, split: name}}, not {given!r}")
+        if unknown := {str(key) for key in given} - {"task", "split", "variant"}:
             raise InputError(f"validation.tasks: unknown key {min(unknown)!r}; known are task, split, variant")
+        if "task" not in given:
+            raise InputError("validation.tasks: an entry has no `task`; write {task: name, split: validation}")
         sets.append(
             evaluation_set(
                 given["task"],
                 given.get("split", "validation"),
-                data_dir=given.get("data_dir", data_dir),
+                data_dir=data_dir,
                 limit=recipe.validation.limit,
                 seed=recipe.training.seed,
                 variant=given.get("variant"),

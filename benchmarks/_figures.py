@@ -1,0 +1,129 @@
+"""Medians, ratios, the table, the plot, and what the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TITLES = {
+    "ours": "ours: UniMC.predict",
+    "released": "(a) the released code's way",
+    "released_no_grad": "(a') the same, under no_grad",
+    "pipeline": "(b) zero-shot pipeline",
+    "bare_encoder": "floor: bare encoder",
+}
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and extremes."""
+    return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+def side(seconds: Sequence[float], peaks: Sequence[int | None], examples: int) -> dict[str, Any]:
+    """The figures of one side on one workload.
+
+    Args:
+        seconds: of each round.
+        peaks: bytes above the level after loading, of each round; None where not measured.
+        examples: answered in a round.
+    """
+    known = [peak for peak in peaks if peak is not None]
+    return {
+        "examples_per_second": spread([examples / one for one in seconds]),
+        "peak_mib": round(max(known) / 2**20, 1) if known else None,
+        "seconds_by_round": [round(one, 4) for one in seconds],
+    }
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """How many times as fast ours was, round by round."""
+    rounds = [their / our for our, their in zip(ours, theirs, strict=True)]
+    return {**spread(rounds), "by_round": [round(one, 3) for one in rounds]}
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores and memory, and how busy the machine was when this was called."""
+    name = platform.processor() or platform.machine()
+    cpus = Path("/proc/cpuinfo")
+    if cpus.exists():
+        lines = cpus.read_text().splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    posix = hasattr(os, "sysconf")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if posix else None
+    return {
+        "cpu": name,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1) if memory else None,
+        "system": platform.platform(),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures depend on."""
+    packages = ("unimc", "torch", "transformers", "tokenizers", "numpy")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def table(name: str, workload: Mapping[str, Any]) -> Table:
+    """One workload for the terminal."""
+    from rich.table import Table
+
+    made = Table(title=f"{name}: {workload['examples']} examples, {workload['options']} options")
+    made.add_column("side")
+    for column in ("examples/s", "min – max", "peak memory, MiB", "ours is … times as fast", "min – max"):
+        made.add_column(column, justify="right")
+    for key, figures in workload["sides"].items():
+        rate, times = figures["examples_per_second"], workload["ratios"].get(key)
+        made.add_row(
+            TITLES[key],
+            f"{rate['median']:.1f}",
+            f"{rate['min']:.1f} – {rate['max']:.1f}",
+            "not measured" if figures["peak_mib"] is None else f"{figures['peak_mib']:.0f}",
+            f"{times['median']:.2f}" if times else "",
+            f"{times['min']:.2f} – {times['max']:.2f}" if times else "",
+        )
+    return made
+
+
+def breakdown_table(name: str, shares: Mapping[str, float]) -> Table:
+    """Where our time goes."""
+    from rich.table import Table
+
+    made = Table(title=f"{name}: where our time goes")
+    made.add_column("stage")
+    made.add_column("share", justify="right")
+    for stage, share in shares.items():
+        made.add_row(stage, f"{100 * share:.1f} %")
+    return made
+
+
+def plot(results: Mapping[str, Any], path: Path) -> None:
+    """Examples per second of every side, with the extremes over the rounds."""
+    from matplotlib.figure import Figure
+
+    workloads = results["workloads"]
+    figure = Figure(figsize=(5.2 * len(workloads), 3), layout="constrained")
+    axes = figure.subplots(1, len(workloads), squeeze=False)[0]
+    for axis, (name, workload) in zip(axes, workloads.items(), strict=True):
+        rates = [figures["examples_per_second"] for figures in workload["sides"].values()]
+        medians = [rate["median"] for rate in rates]
+        errors = [
+            [rate["median"] - rate["min"] for rate in rates],
+            [rate["max"] - rate["median"] for rate in rates],
+        ]
+        colours = ["tab:blue" if key == "ours" else "lightgrey" for key in workload["sides"]]
+        bars = axis.barh([TITLES[key] for key in workload["sides"]], medians, xerr=errors, color=colours, capsize=3)
+        axis.bar_label(bars, labels=[f" {value:.0f}" for value in medians], label_type="center")
+        axis.invert_yaxis()
+        axis.set_xlabel("examples per second")
+        axis.set_title(f"{name} ({workload['options']} options)")
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,64 @@
+"""The benchmarks run, and their checks hold; nothing is said about time, which depends on the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDES = ["ours", "released", "released_no_grad", "pipeline", "bare_encoder"]
+
+
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "benchmarks" / "prediction.py", *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, env=dict(os.environ))
+
+
+@pytest.fixture(scope="module")
+def results(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run as small as it gets: a tiny model, our own texts, two rounds, one thread."""
+    path = tmp_path_factory.mktemp("benchmark") / "prediction.json"
+    sizes = ("--examples", 3, "--rounds", 2, "--threads", 1)
+    done = _run("--model", bert_folder, "--sample-texts", *sizes, "--output", path)
+    assert done.returncode == 0, done.stderr
+    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return made
+
+
+@pytest.mark.slow
+class TestPrediction:
+    def test_times_every_side_in_every_round_of_both_workloads(self, results: dict[str, Any]) -> None:
+        assert [workload["options"] for workload in results["workloads"].values()] == [4, 20]
+        for workload in results["workloads"].values():
+            assert list(workload["sides"]) == SIDES
+            assert all(len(side["seconds_by_round"]) == 2 for side in workload["sides"].values())
+            assert all(len(ratio["by_round"]) == 2 for ratio in workload["ratios"].values())
+
+    def test_gives_the_same_probabilities_as_the_released_way(self, results: dict[str, Any]) -> None:
+        for workload in results["workloads"].values():
+            differences = workload["largest_difference_in_probability"]
+            assert list(differences) == ["released", "released_no_grad"]
+            assert max(differences.values()) <= 1e-4
+
+    def test_accounts_for_all_of_our_time(self, results: dict[str, Any]) -> None:
+        for workload in results["workloads"].values():
+            assert {"tokenising", "encoder", "head", "assembling predictions"} <= set(workload["breakdown"])
+            assert sum(workload["breakdown"].values()) == pytest.approx(1, abs=0.01)
+
+    def test_records_machine_versions_and_settings(self, results: dict[str, Any]) -> None:
+        assert {"cpu", "cores", "memory_gib"} <= set(results["machine"])
+        assert {"python", "torch", "transformers"} <= set(results["versions"])
+        assert results["settings"]["threads"] == 1
+
+
+def test_a_missing_model_is_one_line_that_says_how_to_get_it(tmp_path: Path) -> None:
+    done = _run("--model", tmp_path / "nothing")
+    assert done.returncode == 2
+    assert "unimc backbone" in done.stderr
+    assert "Traceback" not in done.stderr
