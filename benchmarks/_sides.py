@@ -21,7 +21,6 @@ from unimc import MultipleChoiceExample, UniMC
 from unimc.checkpoint import load
 from unimc.collation import batches, collate
 from unimc.example import InputError
-from unimc.inference import MAX_TOKENS
 
 BATCH_SIZE = 32
 """Rows in a batch: the default of `UniMC.predict`, and of the released code."""
@@ -75,7 +74,7 @@ class BareEncoder(Side):
         rows = [row for made in self.unimc.encoder.batch(examples) for row in made]
         lengths = list(map(len, rows))
         order = sorted(range(len(rows)), key=lambda row: -lengths[row])
-        cut = batches(lengths, order, max_rows=BATCH_SIZE, max_tokens=MAX_TOKENS)
+        cut = batches(lengths, order, max_rows=BATCH_SIZE, max_tokens=self.unimc.max_tokens)
         tensors = [collate([rows[row] for row in chosen], self.unimc.encoder.tokenizer.pad) for chosen in cut]
 
         @torch.inference_mode()

@@ -16,8 +16,11 @@ from unimc.collation import batches, collate
 from unimc.encoding import Encoder, Encoding
 from unimc.example import InputError, MultipleChoiceExample
 
-MAX_TOKENS = 8192
-"""Tokens in a batch (rows times the longest): what bounds memory, whatever `batch_size` says."""
+MAX_TOKENS, MAX_TOKENS_ON_CPU = 8192, 1024
+"""Tokens in a batch (rows times the longest): what bounds memory, whatever `batch_size` says.
+
+A CPU is busy with a thousand tokens; more only pad more and leave its caches (measured: benchmarks/README.md).
+"""
 _WINDOW = 64  # batches' worth of examples that are sorted by length together
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -72,7 +75,8 @@ class UniMC:
         self.checkpoint = checkpoint
         self.model = checkpoint.model
         self.answers = checkpoint.answers
-        self.max_tokens = MAX_TOKENS
+        on_cpu = self.model.backbone.device.type == "cpu"
+        self.max_tokens = MAX_TOKENS_ON_CPU if on_cpu else MAX_TOKENS
         if language is not None:
             self.answers[language]
         self.language = language
