@@ -58,11 +58,16 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+_MOST_LISTED = 20  # longer than any set of keys or splits; only the catalogue of tasks is
+
+
 def did_you_mean(word: Any, known: Collection[str]) -> str:
-    """` did you mean ...?` for the nearest known word, otherwise a list of what is known."""
+    """`did you mean ...?` for the nearest known word, otherwise a list of what is known, if it is not long."""
     near = get_close_matches(str(word), list(known), n=1)
     if near:
         return f"did you mean {near[0]!r}?"
+    if len(known) > _MOST_LISTED:
+        return "`unimc tasks` lists those there are"
     return f"there are: {', '.join(sorted(known))}" if known else "there are none"
 
 

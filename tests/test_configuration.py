@@ -11,7 +11,7 @@ import yaml
 from unimc import InputError
 from unimc.commands.configuration import build, read
 from unimc.commands.run_config import RunConfig
-from unimc.training import TrainingConfig
+from unimc.training_config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
 LEAST: dict[str, Any] = {"backbone": "somewhere", "output": "runs/一", "mixture": {"tasks": ["sample_zh_nli"]}}

@@ -35,6 +35,7 @@ CHAIN = (
     "training_set",
     "progress",
     "run_folder",
+    "training_config",
     "training",
     "adaptation",
     "backends",

@@ -20,7 +20,8 @@ from unimc.checkpoint import Checkpoint, load
 from unimc.modeling import UniMCModel
 from unimc.objectives import LossConfig, losses, total
 from unimc.run_folder import RunFolder
-from unimc.training import TrainingConfig, make_accelerator, train
+from unimc.training import make_accelerator, train
+from unimc.training_config import TrainingConfig
 from unimc.training_set import MicroBatch, TrainingSet
 
 EN = [("sport", "early goal"), ("food", "soup was good"), ("music", "long clock"), ("train", "the train was late")]

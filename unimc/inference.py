@@ -245,6 +245,8 @@ class UniMC:
         self, examples: Iterator[MultipleChoiceExample], multi_label: bool, threshold: float, batch_size: int
     ) -> Iterator[Prediction]:
         while window := list(islice(examples, _WINDOW * batch_size)):
+            for language in {example.language for example in window}:
+                self.answers[language]  # said before the tokenizer finds nothing in its vocabulary
             encodings = self.encoder.batch(window)
             rows = [(owner, row) for owner, made in enumerate(encodings) for row in made]
             scored = self._scores([row for _, row in rows], [window[owner].language for owner, _ in rows], batch_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from unimc.training import TrainingConfig
+from unimc.training_config import TrainingConfig
 
 
 @dataclass(frozen=True)
