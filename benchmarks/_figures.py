@@ -11,6 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from _processes import Run
     from rich.table import Table
 
 TITLES = {
@@ -27,26 +28,29 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
-def side(seconds: Sequence[float], peaks: Sequence[int | None], examples: int) -> dict[str, Any]:
-    """The figures of one side on one workload.
-
-    Args:
-        seconds: of each round.
-        peaks: bytes above the level after loading, of each round; None where not measured.
-        examples: answered in a round.
-    """
-    known = [peak for peak in peaks if peak is not None]
+def side(runs: Sequence[Run]) -> dict[str, Any]:
+    """The figures of one side on one workload, from its rounds."""
+    peaks = [run.peak for run in runs if run.peak is not None]
     return {
-        "examples_per_second": spread([examples / one for one in seconds]),
-        "peak_mib": round(max(known) / 2**20, 1) if known else None,
-        "seconds_by_round": [round(one, 4) for one in seconds],
+        "examples_per_second": spread([run.examples / run.seconds for run in runs]),
+        "examples_per_cpu_second": spread([run.examples / run.cpu_seconds for run in runs]),
+        "peak_mib": round(max(peaks) / 2**20, 1) if peaks else None,
+        "seconds_by_round": [round(run.seconds, 4) for run in runs],
+        "cpu_seconds_by_round": [round(run.cpu_seconds, 4) for run in runs],
     }
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
-    """How many times as fast ours was, round by round."""
-    rounds = [their / our for our, their in zip(ours, theirs, strict=True)]
-    return {**spread(rounds), "by_round": [round(one, 3) for one in rounds]}
+def ratios(ours: Sequence[Run], theirs: Sequence[Run]) -> dict[str, Any]:
+    """How many times as fast ours was, round by round: by the clock on the wall, and by processor time."""
+
+    def of(times: Sequence[float]) -> dict[str, Any]:
+        return {**spread(times), "by_round": [round(one, 3) for one in times]}
+
+    pairs = list(zip(ours, theirs, strict=True))
+    return {
+        "time": of([their.seconds / our.seconds for our, their in pairs]),
+        "cpu_time": of([their.cpu_seconds / our.cpu_seconds for our, their in pairs]),
+    }
 
 
 def machine() -> dict[str, Any]:
@@ -78,20 +82,24 @@ def table(name: str, workload: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     made = Table(title=f"{name}: {workload['examples']} examples, {workload['options']} options")
-    made.add_column("side")
-    for column in ("examples/s", "min – max", "peak memory, MiB", "ours is … times as fast", "min – max"):
+    made.caption = "median (min – max) over the rounds; ratios are taken within a round"
+    made.add_column("side", no_wrap=True)
+    for column in ("examples/s", "peak, MiB", "ours is faster", "by CPU time"):
         made.add_column(column, justify="right")
     for key, figures in workload["sides"].items():
-        rate, times = figures["examples_per_second"], workload["ratios"].get(key)
+        times = workload["ratios"].get(key)
         made.add_row(
             TITLES[key],
-            f"{rate['median']:.1f}",
-            f"{rate['min']:.1f} – {rate['max']:.1f}",
+            _spread(figures["examples_per_second"], 1),
             "not measured" if figures["peak_mib"] is None else f"{figures['peak_mib']:.0f}",
-            f"{times['median']:.2f}" if times else "",
-            f"{times['min']:.2f} – {times['max']:.2f}" if times else "",
+            _spread(times["time"], 2) if times else "",
+            _spread(times["cpu_time"], 2) if times else "",
         )
     return made
+
+
+def _spread(values: Mapping[str, float], digits: int) -> str:
+    return f"{values['median']:.{digits}f} ({values['min']:.{digits}f} – {values['max']:.{digits}f})"
 
 
 def breakdown_table(name: str, shares: Mapping[str, float]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,12 +27,16 @@ class Run:
     Attributes:
         scores: probabilities of every example, in the options' order.
         seconds: wall time.
+        cpu_seconds: processor time of all threads, which doesn't count waiting for other programs.
         peak: bytes above the level after loading and warming up; None where the system doesn't say (not Linux).
+        examples: how many were answered.
     """
 
     scores: Scores
     seconds: float
+    cpu_seconds: float
     peak: int | None
+    examples: int
 
 
 class SideProcess:
@@ -121,17 +125,17 @@ def _answer_requests(
     with torch.no_grad():  # weights that are mapped from the file count as loaded, not as used later
         for parameter in side.model.parameters():
             parameter.sum()
-    run = side.prepared(warm_up)
+    run, examples = side.prepared(warm_up), len(warm_up)
     run()
     level = _memory("VmRSS")
     connection.send(("ready", None))
     while True:
         what, argument = connection.recv()
         if what == "prepare":
-            run = side.prepared(argument)
+            run, examples = side.prepared(argument), len(argument)
             connection.send(("done", None))
         elif what == "run":
-            connection.send(("done", _measured(run, level)))
+            connection.send(("done", _measured(run, examples, level)))
         elif what == "settings":
             connection.send(("done", side.settings()))
         elif what == "breakdown" and isinstance(side, Ours):
@@ -142,14 +146,15 @@ def _answer_requests(
             raise ValueError(f"{name} knows no {what!r}")
 
 
-def _measured(run: Any, level: int | None) -> Run:
+def _measured(run: Callable[[], Scores], examples: int, level: int | None) -> Run:
     if level is not None:
         _CLEAR.write_text("5")  # sets the peak back to the present
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     scores = run()
-    seconds = time.perf_counter() - start
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     peak = _memory("VmHWM")
-    return Run(scores, seconds, peak - level if peak is not None and level is not None else None)
+    above = peak - level if peak is not None and level is not None else None
+    return Run(scores, seconds, cpu_seconds, above, examples)
 
 
 def _memory(field: str) -> int | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from _figures import breakdown_table, machine, plot, ratio, side, table, versions
+from _figures import breakdown_table, machine, plot, ratios, side, table, versions
 from _processes import Run, SideProcess
 from _workloads import data_folder, workloads
 from rich.console import Console
@@ -118,21 +118,14 @@ def _measured(
         for name in [*names[turn:], *names[:turn]]:
             runs[name].append(sides[name].run())
         console.print(f"round {number + 1} of {rounds}", highlight=False)
-    seconds = {name: [run.seconds for run in of_side] for name, of_side in runs.items()}
     stages = sides["ours"].breakdown(examples)
     total = sum(stages.values())
     return {
         "examples": len(examples),
         "options": len(examples[0].options),
         "largest_difference_in_probability": check,
-        "sides": {
-            name: {
-                **side(seconds[name], [run.peak for run in runs[name]], len(examples)),
-                "settings": sides[name].settings(),
-            }
-            for name in sides
-        },
-        "ratios": {name: ratio(seconds["ours"], seconds[name]) for name in sides if name != "ours"},
+        "sides": {name: {**side(runs[name]), "settings": sides[name].settings()} for name in sides},
+        "ratios": {name: ratios(runs["ours"], runs[name]) for name in sides if name != "ours"},
         "breakdown": {stage: round(spent / total, 4) for stage, spent in stages.items()},
     }
 

@@ -63,7 +63,7 @@ class TestPrediction:
         for workload in results["workloads"].values():
             assert list(workload["sides"]) == SIDES
             assert all(len(side["seconds_by_round"]) == 2 for side in workload["sides"].values())
-            assert all(len(ratio["by_round"]) == 2 for ratio in workload["ratios"].values())
+            assert all(len(ratio["time"]["by_round"]) == 2 for ratio in workload["ratios"].values())
 
     def test_gives_the_same_probabilities_as_the_released_way(self, results: dict[str, Any]) -> None:
         for workload in results["workloads"].values():

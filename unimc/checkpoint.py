@@ -73,13 +73,31 @@ class Checkpoint:
         (folder / FILE).write_text(json.dumps(entry, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def load(name_or_path: str | Path, *, dtype: torch.dtype | None = None, attention: str | None = None) -> Checkpoint:
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "attention_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+    "classifier_dropout",
+)
+"""The names under which the families' configurations keep their dropout."""
+
+
+def load(
+    name_or_path: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    attention: str | None = None,
+    dropout: float | None = None,
+) -> Checkpoint:
     """Opens a folder or hub id: a checkpoint of ours, a released UniMC model, or a bare encoder (with a fresh head).
 
     Args:
         name_or_path: the folder or hub id.
         dtype: of the weights; float32 if None.
         attention: "sdpa" or "eager"; the family's preferred one if None.
+        dropout: probability everywhere in the backbone, for training; its own if None.
 
     Raises:
         InputError: if there is no such folder or id, it has no tokenizer, its weights are incomplete or damaged, or the
@@ -88,6 +106,10 @@ def load(name_or_path: str | Path, *, dtype: torch.dtype | None = None, attentio
     name = str(name_or_path)
     config = _part(name, "config.json", AutoConfig)
     implementation = attention_implementation(family_of(config), attention)
+    if dropout is not None:
+        for key in _DROPOUTS:
+            if getattr(config, key, None) is not None:
+                setattr(config, key, dropout)
     tokenizer = _part(name, "tokenizer", AutoTokenizer)
     if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise InputError(f"{name}: no tokenizer found (tokenizer.json or a vocabulary); save it with the model")

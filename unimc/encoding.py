@@ -24,7 +24,7 @@ _SHORTEST = 5  # CLS, O-MASK, one token, SEP and the passage's SEP
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One row for the model; all lists but the last two fields have the row's length.
+    """One row for the model; the first four lists have the row's length.
 
     Attributes:
         input_ids: token ids.

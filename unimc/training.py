@@ -1,7 +1,7 @@
 """The training loop, on Accelerate: one machine or several, one process or many, to the same result.
 
 A step is `accumulation` micro-batches on each process. Its loss is sum / count over all of them (DESIGN, section 5), so
-two processes equal one process that accumulates twice, and a resumed run equals an uninterrupted one.
+two processes equal one process that accumulates twice (dropout apart), and a resumed run equals an uninterrupted one.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ class TrainingConfig:
         learning_rate: at its peak.
         schedule: how the rate falls; one of `SCHEDULES`.
         warmup: share of the steps in which the rate rises.
+        dropout: probability everywhere in the backbone; its own if None. Where every example is seen once or twice, 0
+            lets a small backbone learn much faster.
         weight_decay: on matrices; biases and norms have none.
         max_gradient_norm: gradients are scaled down to this norm.
         mixed_precision: "no", "bf16", "fp16"; None leaves it to Accelerate's own configuration.
@@ -48,6 +50,7 @@ class TrainingConfig:
     learning_rate: float = 1e-4
     schedule: str = "linear"
     warmup: float = 0.06
+    dropout: float | None = None
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     mixed_precision: Literal["no", "bf16", "fp16"] | None = None
@@ -76,5 +79,7 @@ class TrainingConfig:
                 raise InputError(f"training.{name} is {value}; it must be at least 1")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"training.warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"training.dropout is {self.dropout}; it is a probability, from 0 to below 1")
         if self.schedule not in SCHEDULES:
             raise InputError(f"training.schedule is {self.schedule!r}; it must be one of {', '.join(SCHEDULES)}")

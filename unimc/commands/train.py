@@ -58,7 +58,7 @@ def train(
     if accelerator.is_main_process:
         show(mixture_table(mixture.report))
     set_seed(recipe.training.seed)  # a fresh head is drawn here, the same on every process
-    checkpoint = load(recipe.backbone)
+    checkpoint = load(recipe.backbone, dropout=recipe.training.dropout)
     checkpoint.trained_on = [
         {"task": row.task, "split": row.split, "rows": row.taken, "language": row.language} for row in mixture.report
     ]
