@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -77,25 +77,55 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
+COLUMNS = ("side", "examples/s", "peak, MiB", "ours is faster", "by CPU time")
+
+
 def table(name: str, workload: Mapping[str, Any]) -> Table:
     """One workload for the terminal."""
     from rich.table import Table
 
     made = Table(title=f"{name}: {workload['examples']} examples, {workload['options']} options")
     made.caption = "median (min – max) over the rounds; ratios are taken within a round"
-    made.add_column("side", no_wrap=True)
-    for column in ("examples/s", "peak, MiB", "ours is faster", "by CPU time"):
-        made.add_column(column, justify="right")
+    for column in COLUMNS:
+        made.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    for row in _rows(workload):
+        made.add_row(*row)
+    return made
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """What was measured, as the page that stands beside the JSON."""
+    on, settings = results["machine"], results["settings"]
+    lines = [
+        f"{on['cpu']}, {on['cores']} cores, {on['memory_gib']} GiB, load average {on['load_before']} before the start; "
+        f"{', '.join(f'{name} {number}' for name, number in results['versions'].items())}; {settings['threads']} "
+        f"thread(s) a side, {settings['rounds']} rounds; {settings['model']}; texts: {settings['texts']}.",
+    ]
+    for name, workload in results["workloads"].items():
+        stages = ", ".join(f"{stage} {100 * share:.1f} %" for stage, share in workload["breakdown"].items())
+        lines += [
+            "",
+            f"**{name}**: {workload['examples']} examples, {workload['options']} options",
+            "",
+            f"| {' | '.join(COLUMNS)} |",
+            "|---|---:|---:|---:|---:|",
+            *(f"| {' | '.join(row)} |" for row in _rows(workload)),
+            "",
+            f"Where our time goes: {stages}.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(workload: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for key, figures in workload["sides"].items():
         times = workload["ratios"].get(key)
-        made.add_row(
+        yield (
             TITLES[key],
             _spread(figures["examples_per_second"], 1),
             "not measured" if figures["peak_mib"] is None else f"{figures['peak_mib']:.0f}",
             _spread(times["time"], 2) if times else "",
             _spread(times["cpu_time"], 2) if times else "",
         )
-    return made
 
 
 def _spread(values: Mapping[str, float], digits: int) -> str:

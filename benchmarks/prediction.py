@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from _figures import breakdown_table, machine, plot, ratios, side, table, versions
+from _figures import breakdown_table, machine, markdown, plot, ratios, side, table, versions
 from _processes import Run, SideProcess
 from _workloads import data_folder, workloads
 from rich.console import Console
@@ -46,7 +46,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Rounds; in each, every side answers all examples.", min=1)] = 5,
     threads: Annotated[int, typer.Option(help="Threads of every side.", min=1)] = 2,
     seed: Annotated[int, typer.Option(help="Which rows are drawn.")] = 0,
-    output: Annotated[Path, typer.Option(help="Where the JSON goes; the plot beside it.")] = HERE
+    output: Annotated[Path, typer.Option(help="Where the JSON goes; the table and the plot beside it.")] = HERE
     / "results"
     / "prediction.json",
 ) -> None:
@@ -59,6 +59,7 @@ def main(
     )
     os.environ.pop("TOKENIZERS_PARALLELISM", None)
     console = Console()
+    console.width = max(console.width, 120)  # also in a pipe, where rich takes 80
     made, source = workloads(examples, seed, None if sample_texts else data_folder(data_dir))
     results: dict[str, Any] = {
         "format": 1,
@@ -84,6 +85,7 @@ def main(
             console.print(table(name, found), breakdown_table(name, found["breakdown"]))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    output.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
     if find_spec("matplotlib") is None:
         console.print("no plot: matplotlib is not installed (pip install 'unimc[plot]')")
     else:

@@ -34,40 +34,59 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """The mapping in a card's file.
 
     Raises:
         InputError: if the file is missing, is not UTF-8, is not YAML (names the line), or holds no mapping.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: cannot be read as UTF-8 text: {problem}") from None
-    try:
-        content = yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        hint = "put a text that begins with a brace, or holds a colon and a space, in quotes"
-        raise InputError(f"{path}{line}: not valid YAML: {error.problem} ({hint})") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from None
+    content = parse(file_text(path), str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path}: a card is a mapping (name: ..., kind: ...), not {type(content).__name__}")
     return content
 
 
-_MOST_LISTED = 20  # longer than any set of keys or splits; only the catalogue of tasks is
+def file_text(path: Path) -> str:
+    """What a file says; InputError if it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: cannot be read as UTF-8 text: {problem}") from None
 
 
-def did_you_mean(word: Any, known: Collection[str]) -> str:
-    """`did you mean ...?` for the nearest known word, otherwise a list of what is known, if it is not long."""
+def parse(text: str, where: str) -> Any:
+    """What a YAML text holds.
+
+    Args:
+        text: the YAML.
+        where: the file or option that it comes from.
+
+    Raises:
+        InputError: if it is not YAML, or a key is given twice; names the line.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except _GivenTwice as error:
+        raise InputError(f"{where}{_line(error)}: {error.problem}; keep one") from None
+    except yaml.MarkedYAMLError as error:
+        hint = "put a text that begins with a brace, or holds a colon and a space, in quotes"
+        raise InputError(f"{where}{_line(error)}: not valid YAML: {error.problem} ({hint})") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{where}: not valid YAML: {str(error).splitlines()[0]}") from None
+
+
+def _line(error: yaml.MarkedYAMLError) -> str:
+    return f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+
+
+def did_you_mean(word: Any, known: Collection[str], otherwise: str | None = None) -> str:
+    """`did you mean ...?` for the nearest known word, else `otherwise`, by default a list of what is known."""
     near = get_close_matches(str(word), list(known), n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    if len(known) > _MOST_LISTED:
-        return "`unimc tasks` lists those there are"
+    if otherwise is not None:
+        return otherwise
     return f"there are: {', '.join(sorted(known))}" if known else "there are none"
 
 

@@ -22,14 +22,14 @@ from unimc.example import InputError, MultipleChoiceExample
 class Part:
     """One task of a mixture; `cap` None = the mixture's."""
 
-    task: str
+    task: str | Path | Task
     split: str = "train"
     weight: float = 1.0
     variant: str | None = None
     cap: int | None = None
 
     def __post_init__(self) -> None:
-        where = f"mixture: task {self.task}"
+        where = f"mixture: task {self.task.name if isinstance(self.task, Task) else self.task}"
         if isinstance(self.weight, bool) or not isinstance(self.weight, int | float) or not 0 < self.weight < math.inf:
             raise InputError(f"{where}: weight must be a number above 0, not {self.weight!r}; leave the task out for 0")
         _check_cap(self.cap, where)
@@ -60,7 +60,7 @@ class Mixture:
     """Several tasks sampled together.
 
     Args:
-        tasks: names or YAML files, or mappings `{task, split, weight, variant, cap}`. A weight w takes
+        tasks: names, YAML files or tasks, or mappings `{task, split, weight, variant, cap}`. A weight w takes
             round(w * min(cap, rows)) examples: below 1 a random part, above 1 with repeats, whose ids
             end in "#2", "#3" ….
         cap: at most that many rows of a task (before the weight).
@@ -73,11 +73,11 @@ class Mixture:
         InputError: if an entry is not valid, or a task is both trained on and held out.
     """
 
-    tasks: Sequence[str | Mapping[str, Any] | Part]
+    tasks: Sequence[str | Path | Task | Mapping[str, Any] | Part]
     cap: int = 20_000
     seed: int = 0
     data_dir: str | Path | None = None
-    held_out: Sequence[str] = ()
+    held_out: Sequence[str | Path | Task] = ()
     progress: bool | None = None
     report: list[ReportRow] = field(init=False, default_factory=list)
 
@@ -118,7 +118,7 @@ class Mixture:
         for part in tqdm(self.parts, desc="reading tasks", unit="task", disable=disable):
             task = registry.get(part.task)
             loaded = task.read(part.split, self.data_dir, part.cap or self.cap, self.seed, part.variant)
-            taken = self._weighted(loaded, part)
+            taken = self._weighted(loaded, task, part)
             mixed += taken
             self.report.append(_report_row(task, part, loaded, len(taken)))
         copies: Counter[tuple[str, str]] = Counter()
@@ -130,17 +130,17 @@ class Mixture:
         random.Random(self.seed).shuffle(mixed)
         return mixed
 
-    def _weighted(self, loaded: Loaded, part: Part) -> list[MultipleChoiceExample]:
+    def _weighted(self, loaded: Loaded, task: Task, part: Part) -> list[MultipleChoiceExample]:
         count = round(part.weight * len(loaded.examples))
         whole, rest = divmod(count, len(loaded.examples)) if loaded.examples else (0, 0)
-        drawn = random.Random(f"{self.seed} {part.task} {part.split}").sample(range(len(loaded.examples)), rest)
+        drawn = random.Random(f"{self.seed} {task.name} {part.split}").sample(range(len(loaded.examples)), rest)
         return loaded.examples * whole + [loaded.examples[index] for index in sorted(drawn)]
 
 
 def _part(entry: Any) -> Part:
     if isinstance(entry, Part):
         return entry
-    if isinstance(entry, str):
+    if isinstance(entry, str | Path | Task):
         return Part(entry)
     section = card.mapping(entry, "mixture: tasks: an entry")
     card.known_keys(section, [one.name for one in fields(Part)], "mixture: tasks")

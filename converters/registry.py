@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from converters.card import did_you_mean
+from converters.checks import LANGUAGES
 from converters.task import Task
 from unimc.example import InputError
 
@@ -32,22 +33,35 @@ def _built_in(name: str) -> Task:
 
 
 def names(language: str | None = None, family: str | None = None) -> list[str]:
-    """Names of the built-in tasks, sorted; of one language or family only, if given."""
+    """Names of the built-in tasks, sorted; of one language or family only, if given.
+
+    Raises:
+        InputError: if no task is of that language or family.
+    """
     if language is None and family is None:
         return sorted(_cards())
     tasks = [_built_in(name) for name in sorted(_cards())]
+    families = {task.family for task in tasks}
+    for kind, wanted, known in (("language", language, LANGUAGES), ("family", family, families)):
+        if wanted is not None and wanted not in known:
+            raise InputError(f"no task of {kind} {wanted!r}; {did_you_mean(wanted, known)}")
     return [task.name for task in tasks if language in (None, task.language) and family in (None, task.family)]
 
 
-def get(name: str | Path) -> Task:
-    """A built-in task by its name, or a task of your own by its YAML file.
+def get(name: str | Path | Task) -> Task:
+    """A built-in task by its name, or a task of your own by its YAML file; a `Task` is returned as it is.
 
     Raises:
         InputError: if there is no such task or file, or the card is not valid.
     """
+    if isinstance(name, Task):
+        return name
+    if not isinstance(name, str | Path):
+        raise InputError(f"a task is a name, a YAML file or a Task, not {name!r}")
     if str(name) in _cards():
         return _built_in(str(name))
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return Task.from_file(path)
-    raise InputError(f"no task {str(name)!r}; {did_you_mean(name, _cards())} (a task of your own: give its YAML file)")
+    hint = did_you_mean(name, _cards(), "`unimc tasks` lists those there are")
+    raise InputError(f"no task {str(name)!r}; {hint} (a task of your own: give its YAML file)")

@@ -114,11 +114,6 @@ class Task:
         labelled = [name for name, there in self.splits.items() if there is not None]
         return tuple(dict.fromkeys([*labelled, *self.source.get("folder_splits", [])]))
 
-    @property
-    def has_fixed_options(self) -> bool:
-        """Whether every row has the same options, in the same words (default wording)."""
-        return self._wordings[None].fixed_options
-
     def convert(self, row: Row, variant: str | None = None, split: str = "", index: int = 0) -> MultipleChoiceExample:
         """One row as an example.
 

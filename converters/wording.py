@@ -166,11 +166,6 @@ class Wording:
             options = _distinct(wordings, f"{where}.labels")
         return replace(self, options=options, **texts)
 
-    @property
-    def fixed_options(self) -> bool:
-        """Whether the options are the same for every row."""
-        return isinstance(self.options, tuple) and not any(template.columns for template in self.options)
-
     def render_options(self, row: Row) -> list[str]:
         """The options of a row, repeats included."""
         if isinstance(self.options, tuple):

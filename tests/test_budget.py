@@ -22,6 +22,11 @@ def without_texts(lengths: Lengths) -> Lengths:
     return lengths.cut(cap=1, question=0, passage=0, textb=0)
 
 
+def floor_of(lengths: Lengths, budgets: Budgets) -> int:
+    """What the passage keeps while anything else can be cut: 128 tokens, in short rows half a row."""
+    return min(lengths.passage, PASSAGE_FLOOR, min(budgets.tokens, budgets.positions) // 2)
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Lengths, Budgets]:
     """Lengths, and budgets from a little less than the least they can be cut to up to a little more than they are."""
@@ -86,7 +91,7 @@ def test_options_are_cut_from_the_longest_down(case: tuple[Lengths, Budgets]) ->
 def test_the_passage_keeps_its_floor_while_anything_else_can_be_cut(case: tuple[Lengths, Budgets]) -> None:
     lengths, budgets = case
     kept = fit(lengths, budgets)
-    if kept and kept.passage < min(lengths.passage, PASSAGE_FLOOR):
+    if kept and kept.passage < floor_of(lengths, budgets):
         assert (max(kept.options), kept.question, kept.textb) == (1, 0, 0)
 
 
@@ -96,7 +101,7 @@ def test_the_order_is_texts_then_question_then_options(case: tuple[Lengths, Budg
     lengths, budgets = case
     kept = fit(lengths, budgets)
     assume(kept is not None and kept != lengths)
-    cap, floor = max(kept.options), min(lengths.passage, PASSAGE_FLOOR)
+    cap, floor = max(kept.options), floor_of(lengths, budgets)
     if kept.options != lengths.options:
         assert lengths.cut(cap=cap + 1, question=0, passage=floor, textb=0).over(budgets) > 0
     if kept.question < lengths.question:
@@ -123,7 +128,7 @@ def test_of_passage_and_textb_the_longer_is_cut_first(case: tuple[Lengths, Budge
     if kept.passage < lengths.passage:
         assert kept.textb <= kept.passage
     if kept.textb < lengths.textb:
-        assert kept.passage <= max(kept.textb + 1, min(lengths.passage, PASSAGE_FLOOR) + 1)
+        assert kept.passage <= max(kept.textb + 1, floor_of(lengths, budgets) + 1)
 
 
 def test_a_short_passage_beside_a_long_textb_stays_whole() -> None:
@@ -143,6 +148,11 @@ def test_the_floor_of_the_passage_is_128_tokens() -> None:
     assert kept == lengths.cut(cap=20, question=100, passage=300 - 1 - 21 - 1 - 101 - 1, textb=0)
     kept = fit(lengths, Budgets(400, 512))
     assert kept == lengths.cut(cap=20, question=400 - 1 - 210 - 1 - 129 - 1, passage=128, textb=0)
+
+
+def test_in_a_short_row_the_floor_leaves_room_for_the_options() -> None:
+    kept = fit(Lengths((12, 12, 12), question=10, passage=300, textb=0), Budgets(128, 512))
+    assert kept == Lengths((12, 12, 12), question=10, passage=128 - 1 - 39 - 1 - 11 - 1, textb=0)
 
 
 def test_many_options_fill_tokens_long_before_positions() -> None:

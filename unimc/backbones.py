@@ -46,10 +46,10 @@ class Family:
     offset_by_padding: bool = False
     order_invariant: bool = True
 
-    def layout(self, backbone: Any) -> Layout:
-        """How rows have to be laid out for this backbone."""
-        config = backbone.config
-        offset = backbone.base_model.embeddings.padding_idx + 1 if self.offset_by_padding else 0
+    def layout(self, config: Any) -> Layout:
+        """How rows have to be laid out for a backbone of this configuration."""
+        # The classes that offset their positions take `padding_idx` from here.
+        offset = config.pad_token_id + 1 if self.offset_by_padding else 0
         return Layout(
             positions=config.max_position_embeddings - offset,
             position_offset=offset,

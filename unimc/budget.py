@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 PASSAGE_FLOOR = 128
-"""Tokens that the passage keeps while anything else can be cut."""
+"""Tokens that the passage keeps while anything else can be cut; in short rows half a row, so that options keep words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def fit(lengths: Lengths, budgets: Budgets) -> Lengths | None:
     """
     if lengths.over(budgets) <= 0:
         return lengths
-    floor = min(lengths.passage, PASSAGE_FLOOR)
+    floor = min(lengths.passage, PASSAGE_FLOOR, min(budgets.tokens, budgets.positions) // 2)
 
     def fits(*, cap: int, question: int = 0, passage: int = floor, textb: int = 0) -> bool:
         return lengths.cut(cap=cap, question=question, passage=passage, textb=textb).over(budgets) <= 0

@@ -17,15 +17,20 @@ from transformers.utils import logging
 
 from unimc.answers import Answers
 from unimc.backbones import attention_implementation, family_of
+from unimc.encoding import Encoder
 from unimc.example import InputError
 from unimc.modeling import UniMCModel
 
 FILE = "unimc.json"
+FORMAT = 1
+"""Of `unimc.json`; a checkpoint of a later one is refused."""
 DEFAULT_MAX_LENGTH = 512
 
 _log = getLogger(__name__)
 
 _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "format": (lambda value: type(value) is int and value > 0, "a whole number"),
+    "answer_ids": (lambda value: isinstance(value, dict), "an object of language: [id, id]"),
     "max_length": (lambda value: type(value) is int and value > 0, "a number of tokens"),
     "trained_on": (lambda value: isinstance(value, list), "a list"),
     "licences": (lambda value: isinstance(value, list), "a list"),
@@ -62,7 +67,7 @@ class Checkpoint:
             self.model.backbone.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         entry = {
-            "format": 1,
+            "format": FORMAT,
             "answers": self.answers.to_dict(),
             "answer_ids": {name: [pair.yes_id, pair.no_id] for name, pair in self.answers.pairs.items()},
             "max_length": self.max_length,
@@ -100,8 +105,9 @@ def load(
         dropout: probability everywhere in the backbone, for training; its own if None.
 
     Raises:
-        InputError: if there is no such folder or id, it has no tokenizer, its weights are incomplete or damaged, or the
-            backbone can't keep options apart.
+        InputError: if there is no such folder or id, it has no tokenizer or another one than it was trained with, its
+            weights are incomplete or damaged, the backbone can't keep options apart, or a later version of unimc wrote
+            it.
     """
     name = str(name_or_path)
     config = _part(name, "config.json", AutoConfig)
@@ -110,13 +116,14 @@ def load(
         for key in _DROPOUTS:
             if getattr(config, key, None) is not None:
                 setattr(config, key, dropout)
-    tokenizer = _part(name, "tokenizer", AutoTokenizer)
-    if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise InputError(f"{name}: no tokenizer found (tokenizer.json or a vocabulary); save it with the model")
-    backbone, fresh = _backbone(name, config, dtype or torch.float32, implementation)
+    tokenizer = _tokenizer(name, config)
     entry = _entry(Path(name))
-    where = f"{name}/{FILE}"
-    answers = Answers.read(entry["answers"], tokenizer, where) if "answers" in entry else Answers.look_up(tokenizer)
+    answers = _answers(name, entry, tokenizer)
+    backbone, fresh = _backbone(name, config, dtype or torch.float32, implementation)
+    if fresh and entry:
+        raise InputError(f"{name}: the weights of the masked-LM head are missing; the folder is damaged, copy it again")
+    if fresh:
+        _log.warning("%s has no masked-LM head; it starts with random weights and has to be trained", name)
     return Checkpoint(
         model=UniMCModel(backbone),
         tokenizer=tokenizer,
@@ -126,6 +133,45 @@ def load(
         licences=entry.get("licences", []),
         fresh_head=fresh,
     )
+
+
+def load_encoder(name_or_path: str | Path) -> Encoder:
+    """What turns examples into rows for a folder or hub id; its weights are neither needed nor read.
+
+    Raises:
+        InputError: as `load`, but for the weights.
+    """
+    name = str(name_or_path)
+    config = _part(name, "config.json", AutoConfig)
+    layout = family_of(config).layout(config)
+    return Encoder(_tokenizer(name, config), layout, _entry(Path(name)).get("max_length", DEFAULT_MAX_LENGTH))
+
+
+def _tokenizer(name: str, config: Any) -> Any:
+    tokenizer = _part(name, "tokenizer", AutoTokenizer)
+    if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise InputError(f"{name}: no tokenizer found (tokenizer.json or a vocabulary); save it with the model")
+    if len(tokenizer) > config.vocab_size:
+        raise InputError(
+            f"{name}: the tokenizer has {len(tokenizer)} pieces and the model only {config.vocab_size}; "
+            "they don't belong together"
+        )
+    return tokenizer
+
+
+def _answers(name: str, entry: dict[str, Any], tokenizer: Any) -> Answers:
+    if "answers" not in entry:
+        return Answers.look_up(tokenizer)
+    answers = Answers.read(entry["answers"], tokenizer, f"{name}/{FILE}")
+    saved = entry.get("answer_ids", {})
+    for language, pair in answers.pairs.items():
+        now = [pair.yes_id, pair.no_id]
+        if saved.get(language, now) != now:
+            raise InputError(
+                f"{name}: the answer pieces of {language!r} are {now} in its tokenizer and {saved[language]} in {FILE}; "
+                "put back the tokenizer that it was saved with (or, if you changed `answers`, remove `answer_ids`)"
+            )
+    return answers
 
 
 def _part(name: str, what: str, loader: Any) -> Any:
@@ -142,10 +188,16 @@ def _part(name: str, what: str, loader: Any) -> Any:
 
 
 def _backbone(name: str, config: Any, dtype: torch.dtype, implementation: str) -> tuple[Any, bool]:
+    """The masked language model, and whether all of its head was missing and is random now."""
     try:
         with _quiet():
             backbone, report = AutoModelForMaskedLM.from_pretrained(
-                name, config=config, dtype=dtype, attn_implementation=implementation, output_loading_info=True
+                name,
+                config=config,
+                dtype=dtype,
+                attn_implementation=implementation,
+                output_loading_info=True,
+                trust_remote_code=False,
             )
     except Exception as error:
         raise InputError(
@@ -153,15 +205,20 @@ def _backbone(name: str, config: Any, dtype: torch.dtype, implementation: str) -
         ) from error
     family = family_of(config)
     missing = sorted(report["missing_keys"])
-    elsewhere = [key for key in missing if not key.startswith(family.head)]
-    if elsewhere:
+    words = backbone.get_input_embeddings().weight
+    head = {
+        key
+        for key, weight in backbone.named_parameters(remove_duplicate=False)
+        if key.startswith(family.head) and weight is not words  # tied to the embeddings, it is never missing
+    }
+    fresh = head <= set(missing)  # a bare encoder; a head of which a part is there was damaged
+    damaged = [key for key in missing if not (fresh and key in head)]
+    if damaged:
         raise InputError(
-            f"{name}: {len(elsewhere)} weights are missing ({', '.join(elsewhere[:3])}, …); the folder is incomplete "
+            f"{name}: {len(damaged)} weights are missing ({', '.join(damaged[:3])}, …); the folder is incomplete "
             f"or not a masked language model of type {config.model_type}"
         )
-    if missing:
-        _log.warning("%s has no masked-LM head; it starts with random weights and has to be trained", name)
-    return backbone.eval(), bool(missing)
+    return backbone.eval(), fresh
 
 
 def _entry(folder: Path) -> dict[str, Any]:
@@ -179,6 +236,8 @@ def _entry(folder: Path) -> dict[str, Any]:
     for key, (right, wanted) in _FORMS.items():
         if key in entry and not right(entry[key]):
             raise InputError(f"{path}: {key} must be {wanted}, not {entry[key]!r}")
+    if (found := entry.get("format", FORMAT)) > FORMAT:
+        raise InputError(f"{path}: format {found} is of a later version, this one reads {FORMAT}; update unimc")
     return entry
 
 

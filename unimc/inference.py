@@ -294,10 +294,11 @@ class UniMC:
     def _told_from(self, words: str) -> str:
         """The language by its script, among those the checkpoint has answer pieces for."""
         languages = self.answers.languages
+        if _HAN.search(words) and not (len(languages) == 1 and _LATIN.search(words)):
+            self.answers["zh"]  # a vocabulary without Chinese would read it as unknown pieces, and answer all the same
+            return "zh"
         if len(languages) == 1:
             return languages[0]
-        if _HAN.search(words):
-            return "zh"
         if _LATIN.search(words):
             return "en"
         raise InputError(f"can't tell the language of {words[:40]!r}; give language= one of {', '.join(languages)}")

@@ -21,7 +21,7 @@ class UniMCModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.family = family_of(backbone.config)
-        self.layout = self.family.layout(backbone)
+        self.layout = self.family.layout(backbone.config)
 
     def states(self, input_ids: Tensor, option_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
         """Runs the encoder with the options kept apart: four (batch, length) tensors -> (batch, length, hidden)."""

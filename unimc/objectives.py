@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unimc.example import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
-    """Which losses count how much.
+    """Which losses count how much; raises `InputError` for a weight below 0, or where all are 0.
 
     Attributes:
         mlm: weight of masked language modelling; 0 leaves the text uncorrupted.
@@ -32,6 +35,14 @@ class LossConfig:
     op: float = 1.0
     omlm_over: Literal["vocabulary", "pair"] = "vocabulary"
     pooling: Literal["joint", "separate"] = "joint"
+
+    def __post_init__(self) -> None:
+        for name in ("mlm", "omlm", "op"):
+            weight = getattr(self, name)
+            if not 0 <= weight < inf:  # false for nan too
+                raise InputError(f"training.loss.{name} is {weight}; it is a weight, 0 or more")
+        if not self.mlm + self.omlm + self.op:
+            raise InputError("training.loss: mlm, omlm and op are all 0; at least one must count")
 
 
 @dataclass(frozen=True, slots=True)

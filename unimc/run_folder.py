@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from unimc.example import InputError
 _STATE = "state.json"
 _PARTIAL = ".partial"
 _OLD = f".old{_PARTIAL}"
+_CHECKPOINT = r"checkpoint-\d+"
+# The folder may hold other people's files too: only what a run itself leaves half written is tidied up.
+_LEFT = re.compile(rf"(({_CHECKPOINT}|best|final)(\.old)?|config\.json|metrics\.jsonl){re.escape(_PARTIAL)}")
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +58,7 @@ class RunFolder:
                     "take another output folder, or remove this one"
                 )
         replace_text(path, text + "\n")
-        for left in sorted(self.path.glob(f"*{_PARTIAL}")):
+        for left in sorted(path for path in self.path.iterdir() if _LEFT.fullmatch(path.name)):
             whole = self.path / left.name.removesuffix(_OLD)
             if left.name.endswith(_OLD) and not whole.exists():
                 left.rename(whole)  # killed between the two renames of `seal`
@@ -110,7 +114,7 @@ class RunFolder:
             shutil.rmtree(folder)
 
     def _checkpoints(self) -> list[Path]:
-        return [path for path in self.path.glob("checkpoint-*") if not path.name.endswith(_PARTIAL)]
+        return [path for path in self.path.glob("checkpoint-*") if re.fullmatch(_CHECKPOINT, path.name)]
 
 
 def checkpoint_name(step: int) -> str:

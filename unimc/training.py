@@ -6,6 +6,7 @@ two processes equal one process that accumulates twice (dropout apart), and a re
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -75,7 +76,8 @@ def make_accelerator(config: TrainingConfig, folder: str | Path) -> Accelerator:
     """The accelerator of a run. It is told nothing of accumulation: a step's loss is divided by counts of our own.
 
     Raises:
-        InputError: if a tracker is none that Accelerate knows, or its package is not installed.
+        InputError: if a tracker is none that Accelerate knows, or its package is not installed, or Accelerate is
+            configured to spread one copy of the weights over processes (FSDP, DeepSpeed).
     """
     there = [str(getattr(one, "value", one)) for one in get_available_trackers()]
     for tracker in config.trackers:
@@ -84,9 +86,13 @@ def make_accelerator(config: TrainingConfig, folder: str | Path) -> Accelerator:
                 f"training.trackers: {tracker!r} is not installed, or no tracker that Accelerate knows; "
                 f"installed are: {', '.join(there) or 'none'}"
             )
-    return Accelerator(
+    accelerator = Accelerator(
         mixed_precision=config.mixed_precision, log_with=list(config.trackers) or None, project_dir=str(folder)
     )
+    kind = accelerator.distributed_type.value
+    if kind != "NO" and not kind.startswith("MULTI_"):
+        raise InputError(f"{kind} is not supported yet: it keeps a part of the weights on each process; use multi_gpu")
+    return accelerator
 
 
 class _Training:
@@ -135,7 +141,7 @@ class _Training:
         step = self._resume()
         self._announce(step)
         if self.config.trackers:
-            self.accelerator.init_trackers(self.folder.path.name)
+            self.accelerator.init_trackers(self.folder.path.name, config=_flat(asdict(self.config)))
         bar = tqdm(
             total=self.steps,
             initial=step,
@@ -179,6 +185,10 @@ class _Training:
         self.log.gradient_norm = float(
             accelerator.clip_grad_norm_(self.model.parameters(), config.max_gradient_norm) or 0.0
         )
+        if not math.isfinite(share):
+            raise InputError(
+                f"the loss is {share} in epoch {epoch}; lower training.learning_rate, or take bf16 instead of fp16"
+            )
         self.optimizer.step()
         self.log.learning_rate = self.scheduler.get_last_lr()[0]
         self.scheduler.step()
@@ -237,7 +247,8 @@ class _Training:
         accelerator.save_state(str(self.folder.partial(checkpoint_name(step))))
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            self.folder.seal(checkpoint_name(step), {"step": step, "best": self.best, "together": self.together})
+            state = {"step": step, "best": self.best, "together": self.together, "examples": self.set.fingerprint}
+            self.folder.seal(checkpoint_name(step), state)
             self.folder.prune(self.config.keep)
         accelerator.wait_for_everyone()
 
@@ -252,6 +263,11 @@ class _Training:
             raise InputError(
                 f"{path} was made with {state['together']} micro-batches a step (processes times accumulation), now "
                 f"there are {self.together}; set training.accumulation so that it stays the same"
+            )
+        if state["examples"] != self.set.fingerprint:
+            raise InputError(
+                f"{path} was made with other examples: the data, a card or the tokenizer have changed since; restore "
+                "them, or take another output folder"
             )
         self.accelerator.load_state(str(path))
         self.best = state["best"]
@@ -305,12 +321,12 @@ def _parameter_groups(model: nn.Module, config: TrainingConfig) -> list[dict[str
     ]
 
 
-def _flat(entry: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """Nested metrics as trackers take them: task/dream/accuracy."""
-    flat: dict[str, float] = {}
+def _flat(entry: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested metrics and settings as trackers take them: task/dream/accuracy."""
+    flat: dict[str, Any] = {}
     for key, value in entry.items():
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{key}/"))
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[f"{prefix}{key}"] = value if isinstance(value, int | float | str) else str(value)
     return flat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from unimc.example import InputError
@@ -10,6 +11,20 @@ from unimc.objectives import LossConfig
 
 SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
 """Those of transformers that need nothing but the number of steps."""
+
+_LEAST = {
+    "epochs": 1,
+    "max_steps": 1,
+    "batch_size": 1,
+    "max_tokens": 1,
+    "accumulation": 1,
+    "max_length": 5,  # CLS, O-MASK, one token, SEP and the passage's SEP: what `Encoder` asks for
+    "seed": 0,
+    "log_every": 1,
+    "save_every": 1,
+    "keep": 1,
+    "validate_every": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -64,19 +79,16 @@ class TrainingConfig:
     trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (
-            "epochs",
-            "max_steps",
-            "batch_size",
-            "max_tokens",
-            "accumulation",
-            "log_every",
-            "save_every",
-            "keep",
-        ):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"training.{name} is {value}; it must be at least 1")
+            if value is not None and value < least:
+                raise InputError(f"training.{name} is {value}; it must be at least {least}")
+        for name in ("learning_rate", "max_gradient_norm"):
+            value = getattr(self, name)
+            if not 0 < value < inf:  # false for nan too
+                raise InputError(f"training.{name} is {value}; it must be a number above 0")
+        if not 0 <= self.weight_decay < inf:
+            raise InputError(f"training.weight_decay is {self.weight_decay}; it must be 0 or more")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"training.warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
         if self.dropout is not None and not 0 <= self.dropout < 1:

@@ -14,7 +14,7 @@ from unimc.corruption import Corruption, untouched
 from unimc.encoding import Encoder, Parts
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.objectives import LossConfig, Targets
-from unimc.randomness import generator
+from unimc.randomness import generator, stable_hash
 
 _AT_ONCE = 1024  # examples tokenised in one call
 
@@ -29,7 +29,12 @@ class MicroBatch:
 
 
 class TrainingSet:
-    """All examples of a mixture, tokenised.
+    """All examples of a mixture, tokenised; each takes one row, cut to fit where it must be.
+
+    Attributes:
+        tasks: the task of each example.
+        lengths: the tokens of each.
+        pieces: the vocabulary rows computed at O-MASKs; None for all.
 
     Args:
         examples: labelled examples.
@@ -74,6 +79,7 @@ class TrainingSet:
             bar.update(len(chunk))
         bar.close()
         self.lengths = [parts.lengths.tokens for parts in self._parts]
+        self.pieces = answers.ids if loss.omlm_over == "pair" or not loss.omlm else None
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -84,9 +90,10 @@ class TrainingSet:
         return sum(parts.truncated > 0 for parts in self._parts)
 
     @property
-    def pieces(self) -> list[int] | None:
-        """The vocabulary rows computed at O-MASKs; None for all."""
-        return self._answers.ids if self._loss.omlm_over == "pair" or not self._loss.omlm else None
+    def fingerprint(self) -> str:
+        """Differs where the examples, their labels, their order or their tokens' count do; resuming asks for it."""
+        parts = zip(self._keys, self.lengths, self._right, strict=True)
+        return f"{stable_hash(*(f'{key} {length} {sorted(right)}' for key, length, right in parts)):016x}"
 
     def micro_batch(self, indices: Sequence[int], epoch: int) -> MicroBatch:
         """The rows of these examples as this epoch has them: a function of (seed, epoch, example) alone."""

@@ -6,12 +6,10 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from converters import card
 from unimc.example import InputError
 
 T = TypeVar("T")
@@ -21,20 +19,14 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Reads a YAML file and applies overrides such as `training.learning_rate=1e-4`.
 
     Raises:
-        InputError: if the file is missing or not a YAML mapping (with the line), or an override is not key=value.
+        InputError: if the file is missing, not a YAML mapping or has a key twice (with the line), or an override is not
+            key=value.
     """
     settings: dict[str, Any] = {}
     if path is not None:
         if not path.is_file():
             raise InputError(f"no configuration file {path}")
-        try:
-            settings = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{path}, line {mark.line + 1}" if mark else str(path)
-            raise InputError(f"{where}: not valid YAML ({_problem(error)})") from error
+        settings = card.parse(card.file_text(path), str(path)) or {}
         if not isinstance(settings, dict):
             raise InputError(f"{path}: a configuration is a mapping of keys, not a {type(settings).__name__}")
     for override in overrides:
@@ -47,16 +39,8 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
             section = section.setdefault(name, {})
             if not isinstance(section, dict):
                 raise InputError(f"--set {override!r}: {name!r} is a value, not a section")
-        try:
-            section[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {override!r}: the value is not valid YAML ({_problem(error)})") from error
+        section[last] = card.parse(text, f"--set {override!r}")
     return settings
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    """What is wrong, in one line; the error's own text draws the place over several."""
-    return str(getattr(error, "problem", None) or error).splitlines()[0]
 
 
 def build(kind: type[T], settings: Any, where: str = "configuration") -> T:
@@ -72,9 +56,8 @@ def build(kind: type[T], settings: Any, where: str = "configuration") -> T:
     names = [field.name for field in fields]
     for key in settings:
         if key not in names:
-            close = get_close_matches(str(key), names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(names)}"
-            raise InputError(f"{where}: unknown key {key!r}{hint}")
+            hint = card.did_you_mean(key, names, f"known keys: {', '.join(names)}")
+            raise InputError(f"{where}: unknown key {key!r}; {hint}")
     needed = [field.name for field in fields if dataclasses.MISSING is field.default is field.default_factory]
     if missing := [name for name in needed if name not in settings]:
         raise InputError(f"{where}: missing: {', '.join(missing)}")

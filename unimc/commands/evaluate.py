@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ def evaluate(
     Example: unimc evaluate --model runs/quickstart_en/final --tasks sample_en_topic,sample_en_riddle
     """
     from accelerate import Accelerator
+    from accelerate.utils import set_seed
 
     from unimc.commands.tables import show
     from unimc.commands.tasks_to_sets import evaluation_set
@@ -47,6 +49,7 @@ def evaluate(
         task, _, split = name.partition(":")
         sets.append(evaluation_set(task, split or None, data_dir=data_dir, limit=limit, seed=seed, variant=variant))
     accelerator = Accelerator()
+    set_seed(seed)  # a folder without a masked-LM head gets the same random one on every process
     accelerator.print(f"world size {accelerator.num_processes}")
     loaded = UniMC.from_pretrained(model, max_length=max_length, device=accelerator.device)
     for one in sets:
@@ -54,8 +57,17 @@ def evaluate(
     found = evaluate_tasks(
         loaded, sets, name=model, batch_size=batch_size, seed=seed, resamples=resamples, accelerator=accelerator
     )
+    trained = loaded.checkpoint.trained_on
+    seen = sorted({one.name for one in sets} & {entry["task"] for entry in trained})
+    found = replace(
+        found,
+        model={**found.model, "trained_on": trained, "fresh_head": loaded.checkpoint.fresh_head},
+        settings={**found.settings, "seen_in_training": seen},
+    )
     if accelerator.is_main_process:
         show(found.table())
+        for name in seen:
+            typer.echo(f"not zero-shot: the model was trained on rows of {name}")
         if output is not None:
             found.write(output)
             typer.echo(f"written to {output}")

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import converters
 from unimc.example import InputError
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from unimc.encoding import Encoding
+
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
+_BACKBONES = {"en": "minilm-l6", "zh": "e5-small-zh-en"}
 
 
 def show(
     task: Annotated[str, typer.Argument(help="A built-in name or a YAML file.", show_default=False)],
-    model: Annotated[str, typer.Option(help="Folder or hub id whose tokenizer is used.", show_default=False)],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or hub id whose tokenizer is used; if not given, backbones/minilm-l6 for an English task and "
+            "backbones/e5-small-zh-en for a Chinese one, as `unimc backbone` writes them."
+        ),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="The split; the first one of the card if not given.")] = None,
     index: Annotated[int, typer.Option(help="Which example of the split, from 0.")] = 0,
     variant: Annotated[str | None, typer.Option(help="Another wording than the default.")] = None,
@@ -27,38 +39,52 @@ def show(
 
     Example: unimc show sample_en_topic --model backbones/minilm-l6
     """
-    from rich.console import Console
-
-    from unimc.inference import UniMC
-
     card = converters.get(task)
+    model = model or _backbone_for(card.language)
     split = split or card.split_names[0]
     examples = card.load(split, data_dir, variant=variant)
     if not 0 <= index < len(examples):
         raise InputError(f"{card.name} ({split}) has {len(examples)} examples; --index {index} is not among them")
+    from rich.console import Console
+    from rich.text import Text
+
+    from unimc.checkpoint import load_encoder
+
     example = examples[index]
-    encoder = UniMC.from_pretrained(model).encoder
+    encoder = load_encoder(model)
     console = Console(highlight=False)
+
+    def say(*parts: str | tuple[str, str]) -> None:
+        # Assembled, not marked up: what stands in brackets in a text is printed as it is.
+        console.print(Text.assemble(*parts), soft_wrap=True)
+
     right = example.right or ()
-    console.print(f"[bold]{example.task}[/] {example.id}, {example.language}", soft_wrap=True)
+    say((example.task, "bold"), f" {example.id}, {example.language}")
     for label, text in (("question", example.question), ("passage", example.passage), ("textb", example.textb)):
         if text:
-            console.print(f"[dim]{label:>9}[/] {_plain(text)}", soft_wrap=True)
+            say((f"{label:>9}", "dim"), f" {text}")
     for option, (name, wording) in enumerate(zip(example.names, example.options, strict=True)):
-        mark = "[bold green]✓[/]" if option in right else " "
-        named = "" if name == wording else f" [dim](name: {_plain(name)})[/]"
-        console.print(f"[dim]{'option ' + str(option + 1):>9}[/] {mark} {_plain(wording)}{named}", soft_wrap=True)
+        mark = ("✓", "bold green") if option in right else " "
+        named = "" if name == wording else f" (name: {name})"
+        say((f"{f'option {option + 1}':>9}", "dim"), " ", mark, f" {wording}", (named, "dim"))
     for number, row in enumerate(encoder.rows(example), start=1):
-        console.print(f"\n[bold]row {number}[/]: {len(row)} tokens, {row.truncated} cut")
+        say("\n", (f"row {number}", "bold"), f": {len(row)} tokens, {row.truncated} cut")
         console.print(_row_table(encoder.tokenizer.pieces(row.input_ids), row))
 
 
-def _row_table(pieces: list[str], row: object) -> object:
+def _backbone_for(language: str) -> str:
+    """The folder that stands in for a model not named."""
+    name = _BACKBONES[language]
+    folder = Path("backbones") / name
+    if not folder.is_dir():
+        raise InputError(f"no model named, and {folder} is not there; give --model, or run: unimc backbone {name}")
+    return str(folder)
+
+
+def _row_table(pieces: list[str], row: Encoding) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
-    from unimc.encoding import Encoding
-
-    assert isinstance(row, Encoding)
     table = Table(box=None, padding=(0, 1))
     table.add_column("token")
     for heading in ("option", "position", "type", "id"):
@@ -67,13 +93,7 @@ def _row_table(pieces: list[str], row: object) -> object:
     columns = (row.option_ids, row.position_ids, row.token_type_ids, row.input_ids)
     for place, (piece, *numbers) in enumerate(zip(pieces, *columns, strict=True)):
         option = row.option_ids[place]
-        colour = _COLOURS[(option - 1) % len(_COLOURS)] if option else "white"
+        colour = _COLOURS[(option - 1) % len(_COLOURS)] if option else ""  # shared tokens: the terminal's own
         style = f"bold {colour} reverse" if place in masks else colour
-        table.add_row(f"[{style}]{_plain(piece)}[/]", *map(str, numbers))
+        table.add_row(Text(piece, style), *map(str, numbers))
     return table
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

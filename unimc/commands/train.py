@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import converters
 from unimc.commands import configuration
 from unimc.example import InputError
 
@@ -45,33 +49,51 @@ def train(
     recipe = configuration.build(RunConfig, settings, str(config))
     accelerator = make_accelerator(recipe.training, recipe.output)
     accelerator.print(f"world size {accelerator.num_processes}")
+    data = str(data_dir) if data_dir else recipe.mixture.get("data_dir")
+    drawn = {"seed": recipe.training.seed, **recipe.mixture, "data_dir": data}
+    resolved = {**asdict(recipe), "mixture": drawn}
     folder = RunFolder(recipe.output)
     if accelerator.is_main_process:
-        folder.open(settings)
+        folder.open(resolved)
     accelerator.wait_for_everyone()
     if folder.final.exists():
         accelerator.print(f"{folder.final} is there already; remove {folder.path} to train again")
         return
-    data = str(data_dir) if data_dir else recipe.mixture.get("data_dir")
-    mixture = Mixture.from_mapping({**recipe.mixture, "data_dir": data, "progress": accelerator.is_main_process})
+    # What is quick to find wrong comes first: the backbone, then the tasks' names, then their rows.
+    set_seed(recipe.training.seed)  # a fresh head is drawn here, the same on every process
+    checkpoint = load(recipe.backbone, dropout=recipe.training.dropout)
+    mixture = Mixture.from_mapping({**drawn, "progress": accelerator.is_main_process})
+    validate = _validation(recipe, data)
     examples = mixture.examples()
     if accelerator.is_main_process:
         show(mixture_table(mixture.report))
-    set_seed(recipe.training.seed)  # a fresh head is drawn here, the same on every process
-    checkpoint = load(recipe.backbone, dropout=recipe.training.dropout)
-    checkpoint.trained_on = [
+    checkpoint.trained_on += [
         {"task": row.task, "split": row.split, "rows": row.taken, "language": row.language} for row in mixture.report
     ]
+    checkpoint.licences += _licences(recipe.backbone, [part.task for part in mixture.parts], checkpoint.licences)
     final = run_training(
         checkpoint,
         examples,
         recipe.training,
         recipe.output,
         accelerator=accelerator,
-        validate=_validation(recipe, data),
-        recipe=settings,
+        validate=validate,
+        recipe=resolved,
     )
     accelerator.print(f"final model: {final}")
+    if folder.best.exists():
+        accelerator.print(f"best on the validation tasks: {folder.best}")
+
+
+def _licences(backbone: str, tasks: Sequence[Any], known: Sequence[str]) -> list[str]:
+    """What the weights and the training data may be used for, as far as their cards say."""
+    card = Path(backbone) / "backbone.json"
+    notes = []
+    if card.is_file():
+        entry = json.loads(card.read_text(encoding="utf-8"))
+        notes.append(f"backbone {entry['name']}: {entry['licence']}")
+    notes += sorted({f"training data {task.name}: {task.licence}" for task in map(converters.get, tasks)})
+    return [note for note in notes if note not in known]
 
 
 def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
@@ -81,6 +103,7 @@ def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
     from unimc.commands.tasks_to_sets import evaluation_set
     from unimc.evaluation import evaluate_task
 
+    held_out = {converters.get(name).name for name in recipe.mixture.get("held_out", ())}
     sets = []
     for entry in recipe.validation.tasks:
         given = {"task": entry} if isinstance(entry, str) else entry
@@ -90,6 +113,11 @@ def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
             raise InputError(f"validation.tasks: unknown key {min(unknown)!r}; known are task, split, variant")
         if "task" not in given:
             raise InputError("validation.tasks: an entry has no `task`; write {task: name, split: validation}")
+        if converters.get(given["task"]).name in held_out:
+            raise InputError(
+                f"validation.tasks: {given['task']} is in mixture.held_out; a checkpoint chosen by it is no longer "
+                "unseen by that task"
+            )
         sets.append(
             evaluation_set(
                 given["task"],
@@ -102,8 +130,7 @@ def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
         )
 
     def validate(model: Any, accelerator: Any) -> dict[str, float]:
-        # One resample: an interval would cost time and choose nothing.
-        results = [evaluate_task(model, one, resamples=1, accelerator=accelerator, progress=False) for one in sets]
+        results = [evaluate_task(model, one, resamples=0, accelerator=accelerator, progress=False) for one in sets]
         return {result.task.name: result.primary.value for result in results}
 
     return validate
