@@ -17,7 +17,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (inference, "collate", "making batches"),
     (modeling.UniMCModel, "states", "encoder"),
     (modeling.UniMCModel, "logits", "head"),
-    (inference, "_prediction", "assembling predictions"),
+    (inference, "from_rows", "assembling predictions"),
 )
 """Where a function lives, its name, and the stage its own time counts to (without that of the others it calls)."""
 REST = "rest"

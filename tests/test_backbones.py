@@ -218,6 +218,16 @@ def test_positions_of_roberta_count_from_two(family: str) -> None:
         )
 
 
+@pytest.mark.parametrize("pad", [0, 1, 5])
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
+def test_the_offset_is_the_one_the_class_counts_with(family: str, pad: int) -> None:
+    """It is told from the configuration alone; the class has its own copy."""
+    backbone = tiny.new_backbone(family, pad_token_id=pad)
+    layout = UniMCModel(backbone).layout
+    assert layout.position_offset == backbone.base_model.embeddings.padding_idx + 1
+    assert layout.positions == backbone.config.max_position_embeddings - layout.position_offset
+
+
 def test_the_offset_is_the_models_not_the_tokenizers() -> None:
     """The Chinese RoBERTa models are BERT by class; a BERT with pad id 1 still counts from 0."""
     backbone = tiny.new_backbone("bert", pad_token_id=1)

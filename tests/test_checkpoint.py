@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, GPT2Config
 
 from unimc import InputError, MultipleChoiceExample, UniMC
-from unimc.checkpoint import DEFAULT_MAX_LENGTH, FILE, Checkpoint, load
+from unimc.checkpoint import DEFAULT_MAX_LENGTH, FILE, Checkpoint, load, load_encoder
 
 EXAMPLES = [
     MultipleChoiceExample(["sport", "food and snow"], "what is it", "the soup was late"),
@@ -76,7 +76,7 @@ def test_a_folder_without_unimc_json_opens_with_what_its_vocabulary_holds(folder
 
 
 def test_named_answer_pieces_rule(folder: Path) -> None:
-    rewrite(folder, answers={"en": ["good", "bad"]})
+    rewrite(folder, answers={"en": ["good", "bad"]}, answer_ids={})
     assert load(folder).answers.to_dict() == {"en": ["good", "bad"]}
 
 
@@ -129,6 +129,30 @@ def test_a_bare_encoder_gets_a_fresh_head_in_one_line_of_ours(
     assert capfd.readouterr() == ("", "")
     for name, weight in backbone.base_model.state_dict().items():
         assert torch.equal(opened.model.backbone.base_model.state_dict()[name], weight), name
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_head_of_which_a_part_is_missing_is_damage(family: str, tmp_path: Path) -> None:
+    """Also where there is no `unimc.json`: it is no bare encoder."""
+    tiny.checkpoint(family).save(tmp_path)
+    (tmp_path / FILE).unlink()
+    weights = load_file(tmp_path / "model.safetensors")
+    lost = next(key for key in weights if key.startswith(tiny.checkpoint(family).model.family.head))
+    del weights[lost]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match=rf"weights are missing \(.*{lost}"):
+        load(tmp_path)
+
+
+def test_a_checkpoint_of_ours_without_its_head_is_damage(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    weights = load_file(folder / "model.safetensors")
+    encoder = {key: weight for key, weight in weights.items() if not key.startswith("cls.")}
+    save_file(encoder, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="the weights of the masked-LM head are missing; the folder is damaged"):
+        load(folder)
+    assert caplog.records == []
+    (folder / FILE).unlink()
+    assert load(folder).fresh_head
 
 
 def test_a_whole_checkpoint_opens_without_a_word(
@@ -219,6 +243,21 @@ def test_a_folder_that_is_no_masked_model_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_another_tokenizer_than_it_was_saved_with_is_refused(folder: Path) -> None:
+    """Same size, other ids: every piece would be read as another."""
+    tiny.wordpiece(words=tiny.WORDS[::-1]).save_pretrained(folder)
+    with pytest.raises(InputError, match=r"answer pieces of 'en' are \[.*\] in its tokenizer, \[.*\] in unimc\.json"):
+        load(folder)
+
+
+def test_a_tokenizer_of_more_pieces_than_the_model_has_is_refused(folder: Path) -> None:
+    tiny.wordpiece(han=f"{tiny.HAN}鸟鱼").save_pretrained(folder)
+    size = len(tiny.tokenizer("wordpiece"))
+    for opening in (load, load_encoder):
+        with pytest.raises(InputError, match=f"the tokenizer has {size + 2} pieces and the model only {size}"):
+            opening(folder)
+
+
 @pytest.mark.parametrize("name", ["no/such-model", "./not-here", "no such model"])
 def test_a_name_that_nothing_has_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is neither a folder here nor a model that the hub gives now"):
@@ -250,6 +289,8 @@ def test_an_entry_in_another_encoding_is_named(folder: Path) -> None:
         {"max_length": True},
         {"trained_on": "AG News"},
         {"licences": {}},
+        {"format": "1"},
+        {"answer_ids": [5, 6]},
     ],
     ids=str,
 )
@@ -259,10 +300,38 @@ def test_a_malformed_entry_is_named(folder: Path, changes: dict[str, Any]) -> No
         load(folder)
 
 
+def test_a_format_of_a_later_version_is_refused(folder: Path) -> None:
+    rewrite(folder, format=2)
+    with pytest.raises(
+        InputError, match=r"unimc\.json: format 2 is of a later version, this one reads 1; update unimc"
+    ):
+        load(folder)
+
+
 def test_an_entry_that_is_no_object_is_named(folder: Path) -> None:
     (folder / FILE).write_text("[1]", encoding="utf-8")
     with pytest.raises(InputError, match=r"unimc\.json should hold an object"):
         load(folder)
+
+
+# ---- without the weights
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_rows_are_made_without_the_weights_as_with_them(family: str, tmp_path: Path) -> None:
+    made = tiny.checkpoint(family)
+    Checkpoint(made.model, made.tokenizer, made.answers, 60).save(tmp_path)
+    expected = UniMC.from_pretrained(tmp_path, device="cpu").encoder
+    (tmp_path / "model.safetensors").unlink()
+    encoder = load_encoder(tmp_path)
+    assert (encoder.layout, encoder.max_length) == (expected.layout, 60)
+    assert encoder.batch(EXAMPLES) == expected.batch(EXAMPLES)
+
+
+def test_an_encoder_needs_a_backbone_that_is_supported(tmp_path: Path) -> None:
+    GPT2Config().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="backbone type 'gpt2' is not supported"):
+        load_encoder(tmp_path)
 
 
 # ---- the hub's cache

@@ -115,6 +115,32 @@ def test_show_prints_brackets_of_a_text_as_they_are(tmp_path: Path, unimc: Unimc
     assert "✓ [bold]" in said
 
 
+@pytest.mark.parametrize("task", ["sample_en_topic", "sample_zh_topic"])
+def test_show_takes_the_backbone_of_the_tasks_language_if_no_model_is_named(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unimc: Unimc
+) -> None:
+    """Its weights are not needed."""
+    monkeypatch.chdir(tmp_path)
+    backbone = tmp_path / "backbones" / ("minilm-l6" if "_en_" in task else "e5-small-zh-en")
+    shutil.copytree(launching.sample_model(), backbone)
+    (backbone / "model.safetensors").unlink()
+    assert unimc("show", task) == unimc("show", task, "--model", launching.sample_model())
+
+
+def test_what_users_typed_is_printed_as_typed(tmp_path: Path, unimc: Unimc) -> None:
+    """Neither brackets nor names of emoji are markup."""
+    model, text, options = launching.sample_model(), "rain [/] b :cat:", ["[red]snow", "[bold]雪[/bold]"]
+    said = unimc("classify", text, "--options", ",".join(options), "--model", model)
+    assert all(typed in said for typed in (text, *options))
+    card = {"name": "[red]mine", "kind": "classification", "language": "en", "passage": "{text}", "id": "[/]{n} :cat:"}
+    card |= {"labels": {"column": "y", "values": {"0": {"name": "[b]n", "wording": "rain"}, "1": "snow"}}}
+    card |= {"rows": {"test": [{"text": text, "y": 0, "n": 7}]}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    said = unimc("show", path, "--model", model)
+    assert all(typed in said for typed in ("[red]mine test/[/]7 :cat:, en", text, "rain (name: [b]n)"))
+
+
 @pytest.mark.parametrize(
     ("text", "options", "question"),
     [("The soup was cold.", ["weather", "food"], "What is it about?"), ("汤凉了。", ["天气", "饮食"], "说的是什么？")],
@@ -139,6 +165,10 @@ def test_classify_can_find_several_options_or_none(unimc: Unimc) -> None:
     arguments = "汤凉了。", "--options", "天气,饮食", "--model", launching.sample_model(), "--multi-label", "--json"
     found = json.loads(unimc("classify", *arguments))
     assert found["labels"] == [place for place, score in enumerate(found["scores"]) if score >= 0.5]
+    for threshold, labels in ((0, [0, 1]), (1, [])):
+        assert (
+            json.loads(unimc("classify", *arguments, "--threshold", threshold, "--device", "cpu"))["labels"] == labels
+        )
 
 
 def test_evaluate_prints_a_table_and_writes_its_results(tmp_path: Path, unimc: Unimc) -> None:

@@ -65,6 +65,16 @@ def test_overrides_go_into_sections_that_exist_or_not(tmp_path: Path) -> None:
         ({"mixed_precision": "fp8"}, r"training.mixed_precision is 'fp8'; it must be one of 'no', 'bf16', 'fp16'"),
         ({"loss": 1}, r"training.loss must be a section of keys, not 1"),
         ({"epochs": 0}, r"training.epochs is 0; it must be at least 1"),
+        ({"seed": -1}, r"training.seed is -1; it must be at least 0"),
+        ({"validate_every": -1}, r"training.validate_every is -1; it must be at least 0"),
+        ({"max_length": 4}, r"training.max_length is 4; it must be at least 5"),
+        ({"learning_rate": 0}, r"training.learning_rate is 0.0; it must be a number above 0"),
+        ({"learning_rate": "nan"}, r"training.learning_rate is nan; it must be a number above 0"),
+        ({"max_gradient_norm": -1}, r"training.max_gradient_norm is -1.0; it must be a number above 0"),
+        ({"weight_decay": -0.1}, r"training.weight_decay is -0.1; it must be 0 or more"),
+        ({"loss": {"omlm": -1}}, r"training.loss.omlm is -1.0; it is a weight, 0 or more"),
+        ({"loss": {"op": "inf"}}, r"training.loss.op is inf; it is a weight, 0 or more"),
+        ({"loss": {"mlm": 0, "omlm": 0, "op": 0}}, r"training.loss: mlm, omlm and op are all 0; at least one"),
         ({"max_steps": 0}, r"training.max_steps is 0; it must be at least 1"),
         ({"warmup": 100}, r"training.warmup is 100.0; it is a share of the steps, from 0 to 1"),
         ({"schedule": "linaer"}, r"training.schedule is 'linaer'; it must be one of linear, cosine, "),
@@ -75,6 +85,14 @@ def test_a_mistake_is_named_with_its_key(training: dict[str, Any], message: str)
         built(**training)
 
 
+def test_the_shortest_row_is_as_short_as_an_encoder_takes() -> None:
+    import tiny
+
+    assert tiny.encoder("bert", TrainingConfig(max_length=5).max_length).max_length == 5
+    with pytest.raises(InputError, match="max_length is 4"):
+        tiny.encoder("bert", 4)
+
+
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(InputError, match=r"run.yaml: missing: output, mixture$"):
         build(RunConfig, {"backbone": "somewhere"}, "run.yaml")
@@ -83,8 +101,13 @@ def test_a_missing_key_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("output: runs/a\nmixture: [sample_en_nli\n", r"run.yaml, line 3: not valid YAML \(expected ',' or ']'"),
+        ("output: runs/a\nmixture: [sample_en_nli\n", r"run.yaml, line 3: not valid YAML: expected ',' or ']'"),
         ("output: 甲\ntraining: {epochs: 2\n", r"run.yaml, line 3: not valid YAML"),
+        (
+            "training: {epochs: 2}\noutput: 甲\ntraining: {keep: 1}\n",
+            r"line 3: key 'training' is given twice; keep one",
+        ),
+        ("training:\n  epochs: 2\n  epochs: 3\n", r"run.yaml, line 3: key 'epochs' is given twice; keep one"),
         ("- backbone\n- output\n", r"run.yaml: a configuration is a mapping of keys, not a list"),
         ("一句话", r"run.yaml: a configuration is a mapping of keys, not a str"),
     ],
@@ -115,7 +138,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("training.epochs", r"--set 'training.epochs': write key=value, for example training.epochs=2"),
         ("=3", r"--set '=3': write key=value"),
         ("output.name=甲", r"--set 'output.name=甲': 'output' is a value, not a section"),
-        ("mixture.tasks=[a, b", r"--set 'mixture.tasks=\[a, b': the value is not valid YAML"),
+        ("mixture.tasks=[a, b", r"--set 'mixture.tasks=\[a, b', line 1: not valid YAML: expected"),
+        ("training={keep: 1, keep: 2}", r"--set 'training=\{.*\}', line 1: key 'keep' is given twice"),
     ],
 )
 def test_an_override_that_cannot_be_read_is_named(override: str, message: str, tmp_path: Path) -> None:

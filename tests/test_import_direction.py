@@ -26,6 +26,7 @@ CHAIN = (
     "checkpoint",
     "pypi_backbones",
     "calibration",
+    "prediction",
     "inference",
     "metrics",
     "report",

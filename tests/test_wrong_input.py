@@ -84,7 +84,7 @@ def row(**columns: object) -> str:
     [
         ("sample_en_topics", "did you mean 'sample_en_topic'?"),
         ("sample_zh_tpoic", "did you mean 'sample_zh_topic'?"),
-        ("主题", "there are: ag_news, c3, "),
+        ("主题", "`unimc tasks` lists those there are"),
     ],
 )
 def test_an_unknown_task(name: str, hint: str, say: Say) -> None:
@@ -232,6 +232,32 @@ def test_texts_and_options_that_cannot_be_judged(text: str, options: str, messag
     assert say("classify", text, "--options", options, "--model", launching.sample_model()).endswith(message)
 
 
+def test_a_threshold_where_one_option_holds(say: Say) -> None:
+    said = say("classify", "下雨了。", "--options", "雨,雪", "--model", "nowhere", "--threshold", "0.4")
+    assert said == "--threshold has a meaning only with --multi-label"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "显卡"])
+def test_a_device_that_is_not_there(device: str, say: Say) -> None:
+    said = say("classify", "下雨了。", "--options", "雨,雪", "--model", "nowhere", "--device", device)
+    assert said.startswith(f"--device {device!r} can't be used here (")
+    assert "\n" not in said
+
+
+def test_show_without_a_model_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
+    monkeypatch.chdir(tmp_path)
+    for language, name in (("en", "minilm-l6"), ("zh", "e5-small-zh-en")):
+        said = say("show", f"sample_{language}_topic")
+        assert said == (
+            f"no model named, and backbones/{name} is not there; give --model, or run: unimc backbone {name}"
+        )
+
+
+def test_tasks_of_a_language_or_family_that_does_not_exist(say: Say) -> None:
+    assert say("tasks", "--language", "cn") == "no task of language 'cn'; there are: en, zh"
+    assert say("tasks", "--family", "sentimnet") == "no task of family 'sentimnet'; did you mean 'sentiment'?"
+
+
 def test_an_example_that_is_not_there(say: Say) -> None:
     said = say("show", "sample_zh_topic", "--model", launching.sample_model(), "--index", "1000")
     assert said == "sample_zh_topic (test) has 48 examples; --index 1000 is not among them"
@@ -260,7 +286,7 @@ def test_an_example_that_is_not_there(say: Say) -> None:
         ("validation.tasks=[3]", "validation.tasks: an entry is a name or {task: name, split: name}, not 3"),
         ("backbone=没有/这个", "'没有/这个' is neither a folder here nor a model that the hub gives now"),
         ("training.epochs", "--set 'training.epochs': write key=value, for example training.epochs=2"),
-        ("training.epochs=[", "--set 'training.epochs=[': the value is not valid YAML"),
+        ("training.epochs=[", "--set 'training.epochs=[', line 1: not valid YAML: "),
         ("training.accumulation=500", "60 examples can't fill a step of 500 micro-batches; lower accumulation"),
     ],
 )
@@ -286,7 +312,7 @@ def test_a_configuration_that_does_not_exist(tmp_path: Path, say: Say) -> None:
 def test_broken_yaml_is_said_with_its_line(tmp_path: Path, say: Say) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("backbone: 甲\noutput: 乙\nmixture: {tasks: [丙}\n", encoding="utf-8")
-    assert say("train", "--config", path).startswith(f"{path}, line 3: not valid YAML (")
+    assert say("train", "--config", path).startswith(f"{path}, line 3: not valid YAML: ")
 
 
 def test_missing_keys_are_named(tmp_path: Path, say: Say) -> None:

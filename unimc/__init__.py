@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unimc.example import InputError, MultipleChoiceExample
-    from unimc.inference import Prediction, UniMC
+    from unimc.inference import UniMC
+    from unimc.prediction import Prediction
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "MultipleChoiceExample", "Prediction", "UniMC", "__version__"]
@@ -18,7 +19,7 @@ __all__ = ["InputError", "MultipleChoiceExample", "Prediction", "UniMC", "__vers
 _HOMES = {
     "InputError": "unimc.example",
     "MultipleChoiceExample": "unimc.example",
-    "Prediction": "unimc.inference",
+    "Prediction": "unimc.prediction",
     "UniMC": "unimc.inference",
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 PASSAGE_FLOOR = 128
-"""Tokens that the passage keeps while anything else can be cut; in short rows half a row, so that options keep words."""
+"""Tokens that the passage keeps while anything else can be cut; in short rows half a row, for the options' sake."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def _answers(name: str, entry: dict[str, Any], tokenizer: Any) -> Answers:
         now = [pair.yes_id, pair.no_id]
         if saved.get(language, now) != now:
             raise InputError(
-                f"{name}: the answer pieces of {language!r} are {now} in its tokenizer and {saved[language]} in {FILE}; "
+                f"{name}: the answer pieces of {language!r} are {now} in its tokenizer, {saved[language]} in {FILE}; "
                 "put back the tokenizer that it was saved with (or, if you changed `answers`, remove `answer_ids`)"
             )
     return answers

@@ -20,7 +20,8 @@ from unimc.metrics import LEVEL, RESAMPLES
 from unimc.results import PRIMARY, Evaluation, EvaluationSet, Figure, TaskResult
 
 if TYPE_CHECKING:
-    from unimc.inference import Prediction, UniMC
+    from unimc.inference import UniMC
+    from unimc.prediction import Prediction
 
 __all__ = [
     "RESAMPLES",

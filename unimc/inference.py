@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
@@ -15,6 +14,7 @@ from unimc.checkpoint import Checkpoint, load
 from unimc.collation import batches, collate
 from unimc.encoding import Encoder, Encoding
 from unimc.example import InputError, MultipleChoiceExample
+from unimc.prediction import Prediction, from_rows
 
 MAX_TOKENS, MAX_TOKENS_ON_CPU = 8192, 1024
 """Tokens in a batch (rows times the longest): what bounds memory, whatever `batch_size` says.
@@ -26,40 +26,6 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 Options = Sequence[str] | Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the model says about one example.
-
-    Attributes:
-        options: the options as read.
-        names: their names, what the user gets back.
-        scores: probability of each option: they sum to 1, or with `multi_label` each stands for itself.
-        margins: logit of yes minus logit of no, for each option.
-        label: index of the best option.
-        labels: with `multi_label` the indices of the options that hold, else the best one alone.
-        rows: how many rows the example took.
-        truncated: tokens cut from the row that lost most.
-    """
-
-    options: tuple[str, ...]
-    names: tuple[str, ...]
-    scores: tuple[float, ...]
-    margins: tuple[float, ...]
-    label: int
-    labels: tuple[int, ...]
-    rows: int = 1
-    truncated: int = 0
-
-    @property
-    def answer(self) -> str | None:
-        """Name of the best option; None if, with `multi_label`, none holds."""
-        return self.names[self.label] if self.labels else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain lists and numbers, for JSON."""
-        return {**asdict(self), "answer": self.answer}
 
 
 class UniMC:
@@ -254,7 +220,7 @@ class UniMC:
             for (owner, row), (yes, no) in zip(rows, scored, strict=True):
                 of_example[owner].append((row, yes, no))
             for example, parts in zip(window, of_example, strict=True):
-                yield _prediction(example, parts, multi_label, threshold)
+                yield from_rows(example, parts, multi_label, threshold)
 
     @torch.inference_mode()
     def _scores(
@@ -318,33 +284,3 @@ def _per_text(options: Options | Sequence[Options], count: int) -> Sequence[Opti
         if isinstance(given, str) or not isinstance(given, Sequence | Mapping):
             raise InputError(f"options of text {number} must be a list or a mapping, not {type(given).__name__}")
     return options
-
-
-def _prediction(
-    example: MultipleChoiceExample,
-    parts: Sequence[tuple[Encoding, list[float], list[float]]],
-    multi_label: bool,
-    threshold: float,
-) -> Prediction:
-    """One prediction from the rows of an example; the options' order is the example's again."""
-    count = len(example.options)
-    yes, margins = torch.empty(count, dtype=torch.float64), torch.empty(count, dtype=torch.float64)
-    for row, row_yes, row_no in parts:
-        at = list(row.options)
-        yes[at] = torch.tensor(row_yes, dtype=torch.float64)
-        margins[at] = yes[at] - torch.tensor(row_no, dtype=torch.float64)
-    # Over one row the yes logits compare directly, as in the paper; over several only the margins do.
-    compared = yes if len(parts) == 1 else margins
-    scores = margins.sigmoid() if multi_label else compared.softmax(0)
-    label = int(scores.argmax())
-    labels = tuple(torch.nonzero(scores >= threshold).flatten().tolist()) if multi_label else (label,)
-    return Prediction(
-        options=example.options,
-        names=example.names,
-        scores=tuple(scores.tolist()),
-        margins=tuple(margins.tolist()),
-        label=label,
-        labels=labels,
-        rows=len(parts),
-        truncated=max(row.truncated for row, _, _ in parts),
-    )

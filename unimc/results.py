@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unimc import report
 from unimc.example import InputError, MultipleChoiceExample
-from unimc.inference import Prediction
+from unimc.prediction import Prediction
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -115,7 +115,7 @@ def test_values_match_as_text_and_words_for_booleans_match_booleans(
 
 def test_a_card_is_read(tmp_path: Path) -> None:
     task = Task.from_file(write(tmp_path, CARD))
-    assert (task.name, task.label_names, task.has_fixed_options) == ("weather", ("sunny", "wet"), True)
+    assert (task.name, task.label_names) == ("weather", ("sunny", "wet"))
 
 
 def test_a_card_in_chinese_is_read(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_card_in_chinese_is_read(tmp_path: Path) -> None:
         ("  column: label", "  colum: label", "labels: unknown key 'colum'; did you mean 'column'"),
         ("name: wet", "name: sunny", "labels.values: the name 'sunny' is there twice"),
         ("it rains", "the sun shines", "labels.values: 'the sun shines' is there twice"),
-        ("    1: {", "    0: {", "line 10: not valid YAML: key 0 is given twice"),
+        ("    1: {", "    0: {", "line 10: key 0 is given twice; keep one"),
         ("{text}", "{text", "passage: template '{text'"),
         ('"{text}"', "{text}", "passage: a template is a text"),
         ('"{text}"', "[", "not valid YAML"),

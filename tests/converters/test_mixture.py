@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from converters import Mixture
+import converters
+from converters import Mixture, Task
+from converters.mixture import Part
 from unimc import InputError
 
 
@@ -73,6 +75,24 @@ def test_one_task_in_two_wordings_keeps_ids_apart(tmp_path: Path) -> None:
     assert len({example.id for example in examples}) == 6
 
 
+def test_a_task_in_python_mixes_like_its_card(tmp_path: Path) -> None:
+    path = card(tmp_path, "乙", 30, "zh")
+    task = Task.from_file(path)
+    assert converters.get(task) is task
+    expected = Mixture([{"task": path, "weight": 0.5}]).examples()
+    for entry in ({"task": task, "weight": 0.5}, Part(task, weight=0.5), {"task": Path(path), "weight": 0.5}):
+        assert Mixture([entry]).examples() == expected
+    assert counts(Mixture([task, Path(card(tmp_path, "a", 3))])) == {"乙": 30, "a": 3}
+
+
+def test_a_task_in_python_can_be_held_out(tmp_path: Path) -> None:
+    task = Task.from_file(card(tmp_path, "a", 3))
+    with pytest.raises(InputError, match="a: both in tasks and in held_out"):
+        Mixture([task], held_out=[task])
+    with pytest.raises(InputError, match=r"^mixture: task a: weight must be a number above 0"):
+        Mixture([{"task": task, "weight": 0}])
+
+
 def test_the_report_says_what_each_task_gave(tmp_path: Path) -> None:
     mixture = Mixture([{"task": card(tmp_path, "乙", 30, "zh"), "weight": 2}], cap=10)
     mixture.examples()
@@ -108,6 +128,7 @@ def test_a_task_both_trained_on_and_held_out_is_an_error(tmp_path: Path) -> None
         ({"tasks": [{"split": "train"}]}, "an entry has no `task`"),
         ({"tasks": [{"task": "snli", "weight": 0}]}, "snli: weight must be a number above 0"),
         ({"tasks": [{"task": "snli", "cap": 0}]}, "snli: cap must be a whole number"),
+        ({"tasks": [{"task": 3}]}, "a task is a name, a YAML file or a Task, not 3"),
         ({"tasks": ["snli"], "cap": "many"}, "cap must be a whole number"),
         ({"tasks": ["snli"], "held_out": ["sts2"]}, "no task 'sts2'; did you mean 'sst2'"),
     ],

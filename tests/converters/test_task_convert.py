@@ -62,10 +62,10 @@ def test_an_unknown_variant_is_an_error() -> None:
         NLI.convert({}, variant="shrot")
 
 
-def test_fixed_options_and_names_are_known_before_any_row() -> None:
-    assert (NLI.has_fixed_options, NLI.label_names) == (False, ("yes", "open"))
-    assert (TAGS.has_fixed_options, TAGS.label_names) == (True, ("red", "big", "old"))
-    assert (CHOICE.has_fixed_options, CHOICE.label_names) == (False, None)
+def test_names_of_fixed_labels_are_known_before_any_row() -> None:
+    assert NLI.label_names == ("yes", "open")
+    assert TAGS.label_names == ("red", "big", "old")
+    assert CHOICE.label_names is None
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def show(
 ) -> None:
     """Show one example of a task as the model sees it: tokens, option ids, positions.
 
-    Example: unimc show sample_en_topic --model backbones/minilm-l6
+    Example: unimc show sample_en_topic --index 3
     """
     card = converters.get(task)
     model = model or _backbone_for(card.language)
