@@ -80,18 +80,18 @@ def by_hand(case: Case, config: LossConfig) -> float:
         at += len(right)
         yes, no = YES[language], NO[language]
         for one, holds in zip(logits, right, strict=True):
-            classes = one if config.omlm_over == "vocabulary" else [one[yes], one[no]]
-            pieces = (yes, no) if config.omlm_over == "vocabulary" else (0, 1)
+            classes = one if config.omlm == "vocabulary" else [one[yes], one[no]]
+            pieces = (yes, no) if config.omlm == "vocabulary" else (0, 1)
             omlm.append(nll(classes, pieces[0] if holds else pieces[1]))
         if any(right):
             scores = [one[yes] for one in logits]
             op.append(sum(nll(scores, option) for option, holds in enumerate(right) if holds) / sum(right))
     mean = lambda values: sum(values) / len(values) if values else 0.0  # noqa: E731
     if config.pooling == "joint":
-        pooled = (mlm if config.mlm else []) + (omlm if config.omlm else [])
-        language = config.mlm * sum(mlm) + config.omlm * sum(omlm)
-        return language / max(len(pooled), 1) + config.op * mean(op)
-    return config.mlm * mean(mlm) + config.omlm * mean(omlm) + config.op * mean(op)
+        pooled = (mlm if config.w_mlm else []) + (omlm if config.w_omlm else [])
+        language = config.w_mlm * sum(mlm) + config.w_omlm * sum(omlm)
+        return language / max(len(pooled), 1) + config.w_op * mean(op)
+    return config.w_mlm * mean(mlm) + config.w_omlm * mean(omlm) + config.w_op * mean(op)
 
 
 def computed(case: Case, config: LossConfig) -> float:
@@ -128,14 +128,14 @@ def test_a_step_does_not_depend_on_how_it_was_split(one: Case, other: Case, conf
     assert total(whole.sums, joined.counts(rows), config).item() == pytest.approx(split.item(), rel=1e-5, abs=1e-5)
 
 
-@pytest.mark.parametrize("weights", [{"mlm": -0.1}, {"op": math.nan}, {"omlm": math.inf}])
+@pytest.mark.parametrize("weights", [{"w_mlm": -0.1}, {"w_op": math.nan}, {"w_omlm": math.inf}])
 def test_a_weight_that_is_none_is_refused(weights: dict[str, float]) -> None:
     with pytest.raises(InputError, match=rf"training.loss.{next(iter(weights))} is .*; it is a weight, 0 or more"):
         LossConfig(**weights)
 
 
 def test_losses_that_all_weigh_nothing_are_refused() -> None:
-    with pytest.raises(InputError, match="mlm, omlm and op are all 0"):
+    with pytest.raises(InputError, match="w_mlm, w_omlm and w_op are all 0"):
         LossConfig(0.0, 0.0, 0.0)
 
 
@@ -143,7 +143,7 @@ def case(*rows: list[bool], corrupted: int = 0) -> Case:
     return Case([(0, row) for row in rows], corrupted, seed=3)
 
 
-OP_ONLY = LossConfig(mlm=0, omlm=0)
+OP_ONLY = LossConfig(w_mlm=0, w_omlm=0)
 
 
 def test_several_right_options_share_the_target_of_op() -> None:
@@ -184,7 +184,7 @@ def test_without_corrupted_tokens_mlm_is_nothing() -> None:
     assert total(found.sums, targets.counts(rows), LossConfig()).isfinite()
 
 
-@pytest.mark.parametrize("off", ["mlm", "omlm"])
+@pytest.mark.parametrize("off", ["w_mlm", "w_omlm"])
 def test_a_loss_of_no_weight_has_no_say_in_the_pooled_mean(off: str) -> None:
     one = case([True, False], corrupted=6)
     joint, separate = (LossConfig(**{off: 0.0}, pooling=pooling) for pooling in ("joint", "separate"))

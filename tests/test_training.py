@@ -40,7 +40,7 @@ QUICK = TrainingConfig(
     learning_rate=2e-3,
     warmup=0.1,
     schedule="constant_with_warmup",
-    loss=LossConfig(mlm=0.0),
+    loss=LossConfig(w_mlm=0.0),
     log_every=1,
 )
 
@@ -74,7 +74,7 @@ def losses_of(folder: Path) -> list[float]:
 
 @pytest.mark.parametrize("over", ["vocabulary", "pair"])
 def test_a_model_learns_eight_examples_by_heart(over: Any, tmp_path: Path) -> None:
-    config = replace(QUICK, epochs=70, loss=LossConfig(mlm=0.0, omlm_over=over))
+    config = replace(QUICK, epochs=70, loss=LossConfig(w_mlm=0.0, omlm=over))
     final = train(fresh(), EXAMPLES, config, tmp_path)
     found = lines(tmp_path)
     assert found[-1]["loss"] < 0.3 * found[0]["loss"]
@@ -226,7 +226,7 @@ def test_matrices_decay_and_biases_and_norms_do_not(tmp_path: Path) -> None:
     """A rate so high that, without a loss to follow, decay alone would move a weight."""
     checkpoint = fresh()
     before = {name: weight.clone() for name, weight in checkpoint.model.backbone.state_dict().items()}
-    silent = LossConfig(mlm=0.0, omlm=0.0, op=1e-30)  # far below Adam's epsilon
+    silent = LossConfig(w_mlm=0.0, w_omlm=0.0, w_op=1e-30)  # far below Adam's epsilon
     config = replace(QUICK, epochs=1, weight_decay=0.5, learning_rate=0.1, warmup=0.0, loss=silent)
     train(checkpoint, EXAMPLES, config, tmp_path)
     for name, weight in checkpoint.model.backbone.named_parameters():
@@ -300,7 +300,7 @@ def test_batch_mates_have_no_say_in_how_an_example_is_shown() -> None:
 
 
 def test_shuffled_options_keep_the_right_one_by_its_text() -> None:
-    made, words = training_set(loss=LossConfig(mlm=0.0)), tiny.tokenizer("wordpiece")
+    made, words = training_set(loss=LossConfig(w_mlm=0.0)), tiny.tokenizer("wordpiece")
     orders = set()
     for epoch in range(12):
         for index, example in enumerate(EXAMPLES):
@@ -317,7 +317,7 @@ def test_shuffled_options_keep_the_right_one_by_its_text() -> None:
 
 
 def test_options_keep_their_order_unless_shuffled() -> None:
-    made = training_set(loss=LossConfig(mlm=0.0), shuffle_options=False)
+    made = training_set(loss=LossConfig(w_mlm=0.0), shuffle_options=False)
     for index, example in enumerate(EXAMPLES):
         right = made.micro_batch([index], 5).targets.right.tolist()
         assert [place for place, holds in enumerate(right) if holds] == [example.label]
@@ -325,7 +325,7 @@ def test_options_keep_their_order_unless_shuffled() -> None:
 
 def test_the_language_picks_the_answer_pieces() -> None:
     answers = tiny.checkpoint("bert").answers
-    whole, pair = training_set(), training_set(loss=LossConfig(omlm_over="pair"))
+    whole, pair = training_set(), training_set(loss=LossConfig(omlm="pair"))
     for index, language in ((0, "en"), (4, "zh")):
         targets = whole.micro_batch([index], 0).targets
         assert set(targets.yes.tolist()) == {answers[language].yes_id}
@@ -345,20 +345,20 @@ def test_several_right_options_are_all_targets_and_none_is_no_op_target() -> Non
 
 
 def test_without_mlm_the_text_stays_as_it_is() -> None:
-    micro = training_set(loss=LossConfig(mlm=0.0)).micro_batch(range(8), 0)
+    micro = training_set(loss=LossConfig(w_mlm=0.0)).micro_batch(range(8), 0)
     assert not micro.targets.corrupted_ids.numel()
-    again = training_set(loss=LossConfig(mlm=0.0), shuffle_options=False)
+    again = training_set(loss=LossConfig(w_mlm=0.0), shuffle_options=False)
     assert len({parts_of(again.micro_batch([0], epoch)) for epoch in range(5)}) == 1
 
 
 def test_the_narrow_head_gives_the_same_losses() -> None:
     """O-MLM over the pair reads the two columns: the same as picking them out of the whole vocabulary."""
-    model, config = tiny.checkpoint("bert").model, LossConfig(mlm=0.0, omlm_over="pair")
+    model, config = tiny.checkpoint("bert").model, LossConfig(w_mlm=0.0, omlm="pair")
     made = training_set(loss=config)
     micro = made.micro_batch(range(8), 0)
     narrow, _ = model(**micro.batch.inputs(), pieces=torch.tensor(made.pieces))
     whole, _ = model(**micro.batch.inputs())
-    ids = training_set(loss=LossConfig(mlm=0.0)).micro_batch(range(8), 0).targets
+    ids = training_set(loss=LossConfig(w_mlm=0.0)).micro_batch(range(8), 0).targets
     counts = micro.targets.counts(micro.batch.option_rows)
     one = losses(narrow, None, micro.targets, micro.batch.option_rows, config)
     other = losses(whole, None, ids, micro.batch.option_rows, config)

@@ -326,7 +326,7 @@ def test_the_folder_of_another_run(tmp_path: Path, say: Say) -> None:
     assert launching.here("train.py", "--config", path) == 0
     said = say("train", "--config", path, "--set", "training.seed=3")
     assert said == (
-        f"{tmp_path / 'run'} holds a run of another configuration (other: training.seed); "
+        f"{tmp_path / 'run'} holds a run of another configuration (other: mixture.seed, training.seed); "
         "take another output folder, or remove this one"
     )
 

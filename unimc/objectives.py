@@ -23,26 +23,26 @@ class LossConfig:
     """Which losses count how much; raises `InputError` for a weight below 0, or where all are 0.
 
     Attributes:
-        mlm: weight of masked language modelling; 0 leaves the text uncorrupted.
-        omlm: weight of O-MLM, "yes" or "no" at every O-MASK.
-        op: weight of option prediction, the softmax over the options.
-        omlm_over: the classes of O-MLM: the whole "vocabulary" (the paper) or the "pair" of answer pieces alone.
+        w_mlm: weight of masked language modelling; 0 leaves the text uncorrupted.
+        w_omlm: weight of O-MLM, "yes" or "no" at every O-MASK.
+        w_op: weight of option prediction, the softmax over the options.
+        omlm: the classes of O-MLM: the whole "vocabulary" (the paper) or the "pair" of answer pieces alone.
         pooling: "joint", one mean over MLM and O-MLM targets together (the released code), or "separate" means.
     """
 
-    mlm: float = 1.0
-    omlm: float = 1.0
-    op: float = 1.0
-    omlm_over: Literal["vocabulary", "pair"] = "vocabulary"
+    w_mlm: float = 1.0
+    w_omlm: float = 1.0
+    w_op: float = 1.0
+    omlm: Literal["vocabulary", "pair"] = "vocabulary"
     pooling: Literal["joint", "separate"] = "joint"
 
     def __post_init__(self) -> None:
-        for name in ("mlm", "omlm", "op"):
+        for name in ("w_mlm", "w_omlm", "w_op"):
             weight = getattr(self, name)
             if not 0 <= weight < inf:  # false for nan too
                 raise InputError(f"training.loss.{name} is {weight}; it is a weight, 0 or more")
-        if not self.mlm + self.omlm + self.op:
-            raise InputError("training.loss: mlm, omlm and op are all 0; at least one must count")
+        if not self.w_mlm + self.w_omlm + self.w_op:
+            raise InputError("training.loss: w_mlm, w_omlm and w_op are all 0; at least one must count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def losses(
     option_logits = option_logits.float()
     yes = option_logits.gather(1, targets.yes[:, None]).squeeze(1)
     no = option_logits.gather(1, targets.no[:, None]).squeeze(1)
-    if config.omlm_over == "pair":
+    if config.omlm == "pair":
         omlm = functional.cross_entropy(torch.stack([yes, no], dim=1), (~targets.right).long(), reduction="sum")
     else:
         pieces = torch.where(targets.right, targets.yes, targets.no)
@@ -130,8 +130,8 @@ def total(sums: Tensor, counts: Sequence[float] | Tensor, config: LossConfig) ->
     mlm, omlm, op = sums
     n_mlm, n_omlm, n_op = (max(float(count), 1.0) for count in counts)
     if config.pooling == "joint":
-        n_mlm = n_omlm = max((config.mlm > 0) * float(counts[0]) + (config.omlm > 0) * float(counts[1]), 1.0)
-    loss: Tensor = config.mlm * mlm / n_mlm + config.omlm * omlm / n_omlm + config.op * op / n_op
+        n_mlm = n_omlm = max((config.w_mlm > 0) * float(counts[0]) + (config.w_omlm > 0) * float(counts[1]), 1.0)
+    loss: Tensor = config.w_mlm * mlm / n_mlm + config.w_omlm * omlm / n_omlm + config.w_op * op / n_op
     return loss
 
 

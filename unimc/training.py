@@ -203,7 +203,7 @@ class _Training:
         option_logits, corrupted_logits = self.model(
             **batch.inputs(),
             pieces=self.pieces,
-            corrupted_places=targets.corrupted_places if self.config.loss.mlm else None,
+            corrupted_places=targets.corrupted_places if self.config.loss.w_mlm else None,
         )
         found = losses(option_logits, corrupted_logits, targets, batch.option_rows, self.config.loss)
         loss = total(found.sums, counts, self.config.loss) * (not idle)

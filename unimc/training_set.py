@@ -79,7 +79,7 @@ class TrainingSet:
             bar.update(len(chunk))
         bar.close()
         self.lengths = [parts.lengths.tokens for parts in self._parts]
-        self.pieces = answers.ids if loss.omlm_over == "pair" or not loss.omlm else None
+        self.pieces = answers.ids if loss.omlm == "pair" or not loss.w_omlm else None
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -107,7 +107,7 @@ class TrainingSet:
                 order = generator(self._seed, epoch, "options", self._keys[index]).permutation(order).tolist()
             row = self._encoder.row(parts, order)
             rows.append(row)
-            if self._loss.mlm:
+            if self._loss.w_mlm:
                 draws = generator(self._seed, epoch, "corruption", self._keys[index])
                 corrupted.append(self._corruption(row, draws))
             else:
