@@ -66,7 +66,7 @@ quickstart: $(VENV)/.unimc-backbone-$(LANGUAGE)  ## train a small model and try 
 	@echo "tables above come from 48 sentences a task. README.md says how to train on real data sets."
 
 test: $(DEV)  ## run the tests (PYTEST_FLAGS="-x tests/test_example.py" for some)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(PYTEST_FLAGS)
 
 lint: $(DEV)  ## check style and format
 	$(BIN)/ruff check .
