@@ -30,8 +30,10 @@ BACKBONE_en := minilm-l6
 BACKBONE_zh := e5-small-zh-en
 CONFIG_en := configs/quickstart.yaml
 CONFIG_zh := configs/quickstart_zh.yaml
-SENTENCE_en := "The striker scored twice in the final minutes."
+SENTENCE_en := "Our football team won the final by two goals."
 SENTENCE_zh := "这位前锋在比赛最后几分钟连进两球。"
+QUESTION_en := "What is this text about?"
+QUESTION_zh := "这段文字讲的是什么？"
 OPTIONS_en := "sports,politics,cooking,finance"
 OPTIONS_zh := "体育,政治,美食,财经"
 ifeq ($(PACKAGE_$(LANGUAGE)),)
@@ -61,7 +63,8 @@ quickstart: $(VENV)/.unimc-backbone-$(LANGUAGE)  ## train a small model and try 
 	$(BIN)/python evaluate.py --model runs/quickstart_$(LANGUAGE)/final \
 	    --tasks sample_$(LANGUAGE)_topic,sample_$(LANGUAGE)_sentiment,sample_$(LANGUAGE)_department,sample_$(LANGUAGE)_riddle \
 	    --output runs/quickstart_$(LANGUAGE)/evaluation
-	$(BIN)/unimc classify $(SENTENCE_$(LANGUAGE)) --options $(OPTIONS_$(LANGUAGE)) --model runs/quickstart_$(LANGUAGE)/final
+	$(BIN)/unimc classify $(SENTENCE_$(LANGUAGE)) --question $(QUESTION_$(LANGUAGE)) \
+	    --options $(OPTIONS_$(LANGUAGE)) --model runs/quickstart_$(LANGUAGE)/final
 	@echo "This was a demonstration: $(firstword $(CONFIG_$(LANGUAGE))) trains on a few hundred sample sentences, and the"
 	@echo "tables above come from 48 sentences a task. README.md says how to train on real data sets."
 
