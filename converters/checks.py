@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from converters import card
+from converters import card, rows
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 KINDS = ("classification", "multiple_choice", "multi_label")
 LANGUAGES = ("en", "zh")
-_SOURCE_KEYS = ("hub", "config", "folder", "folder_splits", "files")
+_SOURCE_KEYS = ("hub", "config", "folder", "folder_splits", "originals", "files")
+_ORIGINALS_KEYS = ("folder", "files", "reader")
 _TEXTS = ("name", "family", "licence", "citation", "note")
 _MAPPINGS = ("skip", "variants", "splits", "source", "rows")
 
@@ -33,12 +34,22 @@ def check_fields(task: Task, where: str) -> None:
             raise InputError(f"{where}: {name}: unknown {name} {value!r}; {card.did_you_mean(value, known)}")
     for name in _MAPPINGS:
         card.mapping(getattr(task, name), f"{where}: {name}")
+    for name in ("shuffle", "untested"):
+        if not isinstance(getattr(task, name), bool):
+            raise InputError(f"{where}: {name}: must be true or false, not {getattr(task, name)!r}")
+    if task.row is not None:
+        try:
+            rows.get(task.row)
+        except InputError as problem:
+            raise InputError(f"{where}: row: {problem}") from None
+    if task.example is not None:
+        card.mapping(task.example, f"{where}: example")
     _check_kind(task, where)
     _check_source(task, where)
     for column, skipped in task.skip.items():
         _list(skipped, f"{where}: skip.{column}")
-    for split, rows in task.rows.items():
-        for index, row in enumerate(_list(rows, f"{where}: rows.{split}")):
+    for split, listed in task.rows.items():
+        for index, row in enumerate(_list(listed, f"{where}: rows.{split}")):
             card.mapping(row, f"{where}: rows.{split}[{index}]")
     for split, there in task.splits.items():
         if not isinstance(split, str) or not isinstance(there, str | None):
@@ -51,6 +62,8 @@ def _check_kind(task: Task, where: str) -> None:
     has, lacks = ("options", "labels") if task.kind == "multiple_choice" else ("labels", "options")
     if getattr(task, has) is None:
         raise InputError(f"{where}: {has}: missing; kind {task.kind} needs it")
+    if task.shuffle and task.kind != "multiple_choice":
+        raise InputError(f"{where}: shuffle: goes with multiple_choice only; labels are the same for every row")
     for name in (lacks, "answer") if has == "labels" else (lacks,):
         if getattr(task, name) is not None:
             raise InputError(f"{where}: {name}: kind {task.kind} has no {name}; it has {has}")
@@ -65,6 +78,15 @@ def _check_source(task: Task, where: str) -> None:
         if not isinstance(source.get(name, ""), str | None):
             raise InputError(f"{where}: source.{name}: must be a text, not {source[name]!r}")
     _list(source.get("folder_splits", []), f"{where}: source.folder_splits")
+    for number, original in enumerate(_list(source.get("originals", []), f"{where}: source.originals")):
+        here = f"{where}: source.originals[{number}]"
+        card.known_keys(card.mapping(original, here), _ORIGINALS_KEYS, here)
+        if not isinstance(original.get("folder"), str) or not original.get("files"):
+            raise InputError(f"{here}: needs `folder` and `files` (split: file, or list of files)")
+        for split, listed in card.mapping(original["files"], f"{here}.files").items():
+            for file in [listed] if isinstance(listed, str) else _list(listed, f"{here}.files.{split}"):
+                if not isinstance(file, str):
+                    raise InputError(f"{here}.files.{split}: must be a file's name or a list of them, not {listed!r}")
     if "files" in source:
         if len(source) > 1:
             raise InputError(f"{where}: source.files: goes with no other key of source")

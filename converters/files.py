@@ -51,21 +51,37 @@ def _text(path: Path) -> str:
     return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
 
 
-def _json(path: Path) -> list[Mapping[str, Any]]:
-    text = _text(path)
-    rows: list[Any] = []
-    if text.lstrip().startswith("["):
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, whatever its form; of a file with one value a line, the list of them.
+
+    Raises:
+        InputError: if it cannot be read or is not JSON (the message names the line).
+    """
+    try:
+        text = _text(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except (OSError, EOFError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: cannot be read: {problem} (texts must be UTF-8)") from None
+    lines = [(number, line) for number, line in enumerate(io.StringIO(text), start=1) if line.strip()]
+    try:
+        if text.lstrip().startswith("[") or (lines and lines[0][1].strip() == "{"):  # one value over many lines
+            return json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise InputError(f"{path}, line {problem.lineno}: not valid JSON: {problem.msg}") from None
+    found = []
+    for number, line in lines:  # one object a line, which many data sets also name .json
         try:
-            rows = json.loads(text)
+            found.append(json.loads(line))
         except json.JSONDecodeError as problem:
-            raise InputError(f"{path}, line {problem.lineno}: not valid JSON: {problem.msg}") from None
-    else:  # one object a line, which many data sets also name .json
-        for number, line in enumerate(io.StringIO(text), start=1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError as problem:
-                    raise InputError(f"{path}, line {number}: not valid JSON: {problem.msg}") from None
+            raise InputError(f"{path}, line {number}: not valid JSON: {problem.msg}") from None
+    return found
+
+
+def _json(path: Path) -> list[Mapping[str, Any]]:
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: holds one object, not rows; write one object a line, or a list of objects")
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise InputError(f"{path}: row {number} (from 0) is {type(row).__name__}, not an object (column: value)")

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters.files import SUFFIXES, read_file
+from converters.files import read_file
+from converters.folders import DATA_DIR, local_rows
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
     from converters.task import Task
-
-DATA_DIR = "UNIMC_DATA_DIR"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ def read(
     task.wording(variant)
     rows = _rows(task, split, data_dir)
     label = task.label_column
-    if label is not None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
+    # A row function may make the label's column; then the conversion of every row says if it doesn't.
+    if label is not None and task.row is None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
         raise InputError(
             f"{rows.source}: task {task.name} takes its labels from the column {label.column!r}, which is not there; "
             f"the columns are: {', '.join(rows.columns)}"
@@ -97,15 +97,17 @@ def read(
     examples, merged, seen = [], 0, dict[str, int]()
     for place, row in zip(places, rows.take(places), strict=True):
         try:
-            example, had_repeats = task.convert_counting(row, variant, split, place)
+            found = task.convert_all(row, variant, split, place)
         except InputError as problem:
             raise InputError(f"{problem} [{rows.source}]") from None
-        if seen.setdefault(example.id, place) != place:
-            raise InputError(
-                f"{rows.source}: rows {seen[example.id]} and {place} (from 0) both have the id {example.id!r}"
-            )
-        examples.append(example)
-        merged += had_repeats
+        for one in found:
+            if seen.setdefault(one.example.id, place) != place:
+                raise InputError(
+                    f"{rows.source}: rows {seen[one.example.id]} and {place} (from 0) both have the id "
+                    f"{one.example.id!r}"
+                )
+            examples.append(one.example)
+            merged += one.merged
     return Loaded(examples, total, merged, len(left_out), rows.source)
 
 
@@ -123,36 +125,13 @@ def _rows(task: Task, split: str, data_dir: str | Path | None) -> _Rows:
         raise InputError(f"task {task.name}: split {split!r} has no labels; labelled are: {', '.join(labelled)}")
     folder = data_dir if data_dir is not None else os.environ.get(DATA_DIR) or None
     if folder is not None:
-        path = _local_file(task, split, Path(folder).expanduser())
-        return _Rows.of(read_file(path), str(path))
+        return _Rows.of(*local_rows(task, split, Path(folder).expanduser()))
     return _from_hub(task, split)
 
 
 def _known_split(task: Task, split: str, there: list[str]) -> None:
     if split not in there:
         raise InputError(f"task {task.name}: no split {split!r}; there are: {', '.join(there) or 'none'}")
-
-
-def _local_file(task: Task, split: str, data_dir: Path) -> Path:
-    folder = data_dir / task.source.get("folder", f"{task.language}/{task.name}")
-    if not folder.is_dir():
-        hint = "" if data_dir.is_dir() else f" ({data_dir} itself is not a folder)"
-        raise InputError(
-            f"task {task.name}: no folder {folder}{hint}; check --data-dir and {DATA_DIR}, or unset both to use the hub"
-        )
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
-        if suffix is not None:
-            found.setdefault(path.name.removesuffix(suffix), []).append(path)
-    if split not in found:
-        there = ", ".join(name for name in found if name != "labels") or "none"
-        raise InputError(f"task {task.name}: no split {split!r} in {folder}; there are: {there}")
-    if len(found[split]) > 1:
-        raise InputError(
-            f"{folder}: {' and '.join(path.name for path in found[split])} are both split {split!r}; keep one"
-        )
-    return found[split][0]
 
 
 def _from_hub(task: Task, split: str) -> _Rows:

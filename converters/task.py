@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import card, values
 from converters.checks import check_fields
+from converters.conversion import Converted, convert, reshaped
 from converters.template import ColumnPath, Row, Template
 from converters.wording import Answer, Labels, Wording, parsed
 from unimc.example import InputError, MultipleChoiceExample
@@ -33,11 +34,17 @@ class Task:
         answer: for multiple_choice: `{column, is: index | letter | text | key}`, with `start` (index) or `keys` (key).
         id: template of an example's id; by default the row's number in its file, from 0.
         skip: column -> values; rows left out on purpose.
+        row: name of a function of `converters.rows` that changes a row before the templates see it.
+        shuffle: for multiple_choice: options come in an order drawn from the row's texts, for sources where the
+            position of the right answer gives it away.
         variants: name -> other wordings of question, passage, textb, labels or options. What a variant doesn't name
             stays as in the default.
         splits: our split name -> the hub's; None = not labelled there.
-        source: where the rows are: `hub`, `config`, `folder`, `folder_splits`, or `files`.
+        source: where the rows are: `hub`, `config`, `folder`, `folder_splits`, `originals` (the files as their authors
+            publish them), or `files`.
         rows: split -> rows, for a task that carries its rows itself.
+        example: an invented row that shows the columns; converted when the card is tested.
+        untested: whether the card never met real rows.
         path: the card's file, if it was read from one.
         family, version, licence, citation, note: for people.
 
@@ -56,10 +63,14 @@ class Task:
     answer: Mapping[str, Any] | None = None
     id: str | None = None
     skip: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    row: str | None = None
+    shuffle: bool = False
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     splits: Mapping[str, str | None] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    example: Mapping[str, Any] | None = None
+    untested: bool = False
     family: str = ""
     version: int = 1
     licence: str = ""
@@ -72,8 +83,8 @@ class Task:
     _wordings: dict[str | None, Wording] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_fields(self, self._where)
-        put, where = object.__setattr__, self._where
+        check_fields(self, self.where)
+        put, where = object.__setattr__, self.where
         labels = Labels.parse(self.labels, where) if self.labels is not None else None
         put(self, "_labels", labels)
         put(self, "_answer", Answer.parse(self.answer, where) if self.answer is not None else None)
@@ -126,24 +137,31 @@ class Task:
         Raises:
             InputError: if a column is missing or empty, or the label is none of the options.
         """
-        return self.convert_counting(row, variant, split, index)[0]
+        found = self.convert_all(row, variant, split, index)
+        if len(found) != 1:
+            raise InputError(f"{self.where}: the row becomes {len(found)} examples; use convert_all")
+        return found[0].example
 
-    def convert_counting(
-        self, row: Row, variant: str | None = None, split: str = "", index: int = 0
-    ) -> tuple[MultipleChoiceExample, bool]:
-        """As `convert`, and whether repeated options of the row were merged."""
+    def convert_all(self, row: Row, variant: str | None = None, split: str = "", index: int = 0) -> list[Converted]:
+        """As `convert`, for tasks where a row may become several examples; their ids are `split/index.0`, `.1` ….
+
+        Each comes with whether repeated options were merged.
+        """
         wording = self.wording(variant)
+        where = f"{split}/{index}" if split else str(index)
         try:
-            return self._convert(row, wording, split, index)
+            rows = reshaped(self.row, row)
+            several = len(rows) > 1
+            places = [f"{index}.{number}" if several else str(index) for number in range(len(rows))]
+            return [convert(self, one, wording, split, place) for one, place in zip(rows, places, strict=True)]
         except InputError as problem:
-            where = f"{split}/{index}" if split else str(index)
-            raise InputError(f"{self._where}: row {where} (from 0): {problem}") from None
+            raise InputError(f"{self.where}: row {where} (from 0): {problem}") from None
 
     def wording(self, variant: str | None = None) -> Wording:
         """The templates of the default wording or of a variant."""
         if variant not in self._wordings:
             known = [name for name in self._wordings if name is not None]
-            raise InputError(f"{self._where}: no variant {variant!r}; {card.did_you_mean(variant, known)}")
+            raise InputError(f"{self.where}: no variant {variant!r}; {card.did_you_mean(variant, known)}")
         return self._wordings[variant]
 
     def skips(self, column: str, value: Any) -> bool:
@@ -198,53 +216,21 @@ class Task:
         return source.column if source is not None else None
 
     @property
-    def _where(self) -> str:
+    def label_set(self) -> Labels | None:
+        """The fixed labels, parsed; None where every row has its own options."""
+        return self._labels
+
+    @property
+    def answer_rule(self) -> Answer | None:
+        """How a row says which of its own options is right, parsed; None with fixed labels."""
+        return self._answer
+
+    @property
+    def id_template(self) -> Template | None:
+        """How an example's id is made; None = from the row's number."""
+        return self._id
+
+    @property
+    def where(self) -> str:
+        """The card's file, or the task's name: how its errors begin."""
         return str(self.path) if self.path is not None else f"task {self.name}"
-
-    def _convert(self, row: Row, wording: Wording, split: str, index: int) -> tuple[MultipleChoiceExample, bool]:
-        options = wording.render_options(row)
-        names = list(self._labels.names) if self._labels is not None else options
-        right = self._right(row, options)
-        # The same words twice cannot be told apart by any model, so they become one option, right if any copy is.
-        first: dict[str, int] = {}
-        place = [first.setdefault(option.strip(), len(first)) for option in options]
-        kept = [place.index(number) for number in range(len(first))]
-        merged = [place[index] for index in right] if right is not None else None
-        several = self.kind == "multi_label" and merged is not None
-        where = self._id.render(row) if self._id is not None else str(index)
-        example = MultipleChoiceExample(
-            options=[options[index] for index in kept],
-            question=wording.question.render(row),
-            passage=wording.passage.render(row),
-            textb=wording.textb.render(row, none_is_empty=True),
-            label=merged[0] if merged and not several else None,
-            labels=sorted(set(merged)) if several and merged is not None else None,
-            names=[names[index] for index in kept],
-            task=self.name,
-            id=f"{split}/{where}" if split else where,
-            language=self.language,
-        )
-        return example, len(kept) < len(options)
-
-    def _right(self, row: Row, options: Sequence[str]) -> list[int] | None:
-        """Indices of the right options before merging; None for an unlabelled row."""
-        if self._labels is None:
-            place = self._answer.place(row, options) if self._answer is not None else None
-            return None if place is None else [place]
-        column = self._labels.column
-        value = column.get(row) if column.present(row) else None
-        if value is None:
-            return None
-        if self.kind == "classification":
-            return [self._label_place(value)]
-        if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-            raise InputError(f"column {column.text!r} must hold a list of labels, not {value!r}")
-        return [self._label_place(one) for one in value]
-
-    def _label_place(self, value: Any) -> int:
-        assert self._labels is not None
-        place = values.find(value, self._labels.values)
-        if place is None:
-            known = ", ".join(values.key(one) for one in self._labels.values)
-            raise InputError(f"column {self._labels.column.text!r} is {value!r}, which is none of the labels ({known})")
-        return place

@@ -125,6 +125,13 @@ class Template:
             part if isinstance(part, str) else as_text(part.get(row), part.text, none_is_empty) for part in self.parts
         )
 
+    def said(self, row: Row) -> str:
+        """What the row's columns say in it, without its own words; "" if it reads no column, or only empty ones."""
+        texts = [
+            as_text(part.get(row), part.text, none_is_empty=True) for part in self.parts if not isinstance(part, str)
+        ]
+        return " ".join(text for text in texts if text.strip())
+
 
 def as_text(value: Any, where: str, none_is_empty: bool = False) -> str:
     """A value of a row as text; see `Template.render`."""

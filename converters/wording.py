@@ -66,6 +66,18 @@ class Labels:
         places = {value: place for place, value in enumerate(entries)}
         return cls(column, places, tuple(names), _distinct(wordings, f"{where}: labels.values"))
 
+    def place(self, value: Any) -> int:
+        """The place of the label that stands as `value` in the column.
+
+        Raises:
+            InputError: if it is none of the labels.
+        """
+        place = values.find(value, self.values)
+        if place is None:
+            known = [values.key(one) for one in self.values]
+            raise InputError(f"column {self.column.text!r} is {value!r}, which is none of the labels ({_some(known)})")
+        return place
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -166,6 +178,27 @@ class Wording:
             options = _distinct(wordings, f"{where}.labels")
         return replace(self, options=options, **texts)
 
+    def identity(self, row: Row, fixed_labels: bool) -> tuple[str, ...]:
+        """What the columns say by which an item is recognised in another data set, without the words of the card.
+
+        Args:
+            row: column -> value.
+            fixed_labels: whether the options are labels; columns in their wordings (a hypothesis) count as a second
+                text then.
+
+        Returns:
+            Passage and second text; or one of them; without both the question, and the row's own options.
+        """
+        passage, question = self.passage.said(row), self.question.said(row)
+        seconds = [self.textb.said(row)]
+        if fixed_labels and isinstance(self.options, tuple):
+            seconds += dict.fromkeys(template.said(row) for template in self.options)
+        second = " ".join(filter(None, seconds))
+        texts = tuple(filter(None, (passage, second)))
+        if texts:
+            return texts
+        return (question, *(() if fixed_labels else self.render_options(row)))
+
     def render_options(self, row: Row) -> list[str]:
         """The options of a row, repeats included."""
         if isinstance(self.options, tuple):
@@ -192,3 +225,8 @@ def _distinct(templates: Sequence[Template], where: str) -> tuple[Template, ...]
     if twice:
         raise InputError(f"{where}: {twice[0]!r} is there twice; every option needs its own words")
     return tuple(templates)
+
+
+def _some(labels: Sequence[str], shown: int = 20) -> str:
+    rest = f", … {len(labels) - shown} more" if len(labels) > shown else ""
+    return ", ".join(labels[:shown]) + rest

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import index
 
+from unimc.identity import normalised, text_hash
+
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message says what, where and what to do.
@@ -30,6 +32,8 @@ class MultipleChoiceExample:
         id: identifies the example within its task. Everything random about it (corruption, shuffling) follows from
             the seed, the epoch and this, so it should be unique.
         language: which pair of answer pieces the model is read with ("en", "zh").
+        identity: the texts by which the item is recognised in another data set, whatever its wording there (`key`);
+            by default the passage and the second text, without both the question and the options.
 
     Raises:
         InputError: if an option is missing, empty or given twice, a label is out of range, both kinds of label are
@@ -46,6 +50,7 @@ class MultipleChoiceExample:
     task: str = ""
     id: str = ""
     language: str = "en"
+    identity: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class MultipleChoiceExample:
         task: str = "",
         id: str = "",
         language: str = "en",
+        identity: Sequence[str] = (),
     ) -> None:
         # Written out because the arguments are wider than the fields: any sequence in, tuples kept.
         put = object.__setattr__
@@ -70,6 +76,7 @@ class MultipleChoiceExample:
             self._text(field, text)
         put(self, "options", self._strings("options", options))
         put(self, "names", self._strings("names", names) if names is not None else self.options)
+        put(self, "identity", self._strings("identity", identity))
         put(self, "label", self._index(label) if label is not None else None)
         put(self, "labels", self._indices(labels) if labels is not None else None)
         self._check()
@@ -80,6 +87,17 @@ class MultipleChoiceExample:
         if self.labels is not None:
             return self.labels
         return None if self.label is None else (self.label,)
+
+    @property
+    def key(self) -> str:
+        """What the item is, normalised: equal for two examples that ask about the same texts (`identity`)."""
+        texts = self.identity or tuple(text for text in (self.passage, self.textb) if text.strip())
+        return normalised(texts or (self.question, *self.options))
+
+    @property
+    def fingerprint(self) -> int:
+        """64-bit hash of `key`."""
+        return text_hash(self.key)
 
     def error(self, problem: str) -> InputError:
         """An `InputError` about this example that says which one it is."""

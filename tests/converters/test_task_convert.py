@@ -120,13 +120,15 @@ def test_an_answer_that_is_none_of_the_options_is_an_error(answer: dict[str, obj
 
 @pytest.mark.parametrize(("answer", "label"), [(0, 0), (1, 1), (2, 0), (3, 2)])
 def test_repeated_options_become_one_right_if_any_copy_is(answer: int, label: int) -> None:
-    example, merged = choice(**{"is": "index"}).convert_counting({"q": "?", "o": ["x", "y", "x ", "z"], "a": answer})
+    (found,) = choice(**{"is": "index"}).convert_all({"q": "?", "o": ["x", "y", "x ", "z"], "a": answer})
+    example, merged = found.example, found.merged
     assert (example.options, example.label, merged) == (("x", "y", "z"), label, True)
 
 
 def test_repeated_options_in_chinese() -> None:
     row = {"问题": "哪一个？", "选项": ["苹果", "苹果", "梨"], "答案": "梨"}
-    example, merged = CHOICE.convert_counting(row)
+    (found,) = CHOICE.convert_all(row)
+    example, merged = found.example, found.merged
     assert (example.options, example.label, example.language, merged) == (("苹果", "梨"), 1, "zh", True)
 
 
