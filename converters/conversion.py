@@ -59,11 +59,7 @@ def convert(task: Task, row: Row, wording: Wording, split: str, place: str) -> C
     options = wording.render_options(row)
     names = list(task.label_names or options)
     right = _right(task, row, options)
-    # The same words twice cannot be told apart by any model, so they become one option, right if any copy is.
-    first: dict[str, int] = {}
-    spot = [first.setdefault(option.strip(), len(first)) for option in options]
-    kept = [spot.index(number) for number in range(len(first))]
-    merged = sorted({spot[index] for index in right}) if right is not None else None
+    kept, merged = distinct(options, right)
     if task.shuffle:
         order = _drawn_order([options[index] for index in kept], wording.question.render(row))
         kept = [kept[index] for index in order]
@@ -85,7 +81,19 @@ def convert(task: Task, row: Row, wording: Wording, split: str, place: str) -> C
         language=task.language,
         identity=wording.identity(row, fixed_labels=task.label_set is not None),
     )
-    return Converted(example, len(first) < len(options))
+    return Converted(example, len(kept) < len(options))
+
+
+def distinct(options: Sequence[str], right: Sequence[int] | None) -> tuple[list[int], list[int] | None]:
+    """Merges options that are given twice: no model can tell the same words apart. Right if any copy is.
+
+    Returns:
+        The places of the options kept, and where among those the right ones are (None for an unlabelled row).
+    """
+    first: dict[str, int] = {}
+    spot = [first.setdefault(option.strip(), len(first)) for option in options]
+    kept = [spot.index(number) for number in range(len(first))]
+    return kept, sorted({spot[index] for index in right}) if right is not None else None
 
 
 def _drawn_order(options: Sequence[str], question: str) -> list[int]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from converters.encodings import advice
 from unimc.example import InputError
 
 SUFFIXES = (*(f".{kind}{gz}" for kind in ("jsonl", "json", "csv", "tsv") for gz in ("", ".gz")), ".parquet")
@@ -39,8 +40,8 @@ def read_file(path: Path) -> list[Mapping[str, Any]]:
     reader = _parquet if kind == ".parquet" else _json if "json" in kind else _table
     try:
         rows = reader(path)
-    except (OSError, EOFError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: cannot be read: {problem} (texts must be UTF-8)") from None
+    except (OSError, EOFError) as problem:
+        raise InputError(f"{path}: cannot be read: {problem}") from None
     if not rows:
         raise InputError(f"{path}: the file has no rows")
     return rows
@@ -48,7 +49,20 @@ def read_file(path: Path) -> list[Mapping[str, Any]]:
 
 def _text(path: Path) -> str:
     content = path.read_bytes()
-    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+    content = gzip.decompress(content) if path.suffix == ".gz" else content
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise InputError(f"{path}, line {line}: cannot be read as UTF-8 text: {advice(path, content)}") from None
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file has; of JSON lines without parsing them."""
+    if ".jsonl" in path.name:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return sum(1 for line in file if line.strip())
+    return len(read_file(path))
 
 
 def read_json(path: Path) -> Any:
@@ -61,8 +75,8 @@ def read_json(path: Path) -> Any:
         text = _text(path)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, EOFError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: cannot be read: {problem} (texts must be UTF-8)") from None
+    except (OSError, EOFError) as problem:
+        raise InputError(f"{path}: cannot be read: {problem}") from None
     lines = [(number, line) for number, line in enumerate(io.StringIO(text), start=1) if line.strip()]
     try:
         if text.lstrip().startswith("[") or (lines and lines[0][1].strip() == "{"):  # one value over many lines

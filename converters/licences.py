@@ -25,6 +25,7 @@ TERMS = {
     "ODC-By 1.0": OPEN,
     "GPL-3.0": OPEN,
     "public domain": OPEN,
+    "CC BY-NC 2.0": NON_COMMERCIAL,
     "CC BY-NC 3.0": NON_COMMERCIAL,
     "CC BY-NC 4.0": NON_COMMERCIAL,
     "CC BY-NC-SA 3.0": NON_COMMERCIAL,

@@ -75,10 +75,44 @@ def test_every_command_explains_itself_with_an_example(command: str, unimc: Unim
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_tasks_lists_those_of_a_language(language: str, unimc: Unimc) -> None:
-    cells = {cell.strip() for cell in unimc("tasks", "--language", language).replace("│", "\n").splitlines()}
+    lines = unimc("tasks", "--language", language).splitlines()
+    cells = {line.split("│")[1].strip() for line in lines if "│" in line}
     assert set(converters.names(language)) <= cells
     other = converters.names("en" if language == "zh" else "zh")
     assert not cells & set(other)
+
+
+def test_tasks_counts_the_rows_on_hand(unimc: Unimc, tmp_path: Path) -> None:
+    folder = tmp_path / "zh" / "fewclue_tnews"
+    folder.mkdir(parents=True)
+    (folder / "test.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n', encoding="utf-8")
+    assert "test 2" in unimc("tasks", "--language", "zh", "--family", "topic", "--data-dir", tmp_path)
+
+
+def test_a_mixture_is_listed_filtered_by_licence_and_written(unimc: Unimc, tmp_path: Path) -> None:
+    path = tmp_path / "mixture.yaml"
+    path.write_text("tasks: [sample_en_nli, sample_zh_nli]\ncap: 10\nheld_out: [sample_zh_topic]\n", "utf-8")
+    said = unimc("mixture", path, "--licenses", "open", "--output", tmp_path / "rows.jsonl")
+    assert "20 examples; dropped" in said
+    assert "sample_zh_nli" in said
+    assert len((tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 20
+
+
+def test_a_file_of_the_released_form_is_evaluated_and_answered(unimc: Unimc, bert_folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"texta": f"第{number}场比赛", "question": "讲的是什么？", "choice": ["体育", "财经"], "label": number % 2}
+        for number in range(6)
+    ]
+    path = tmp_path / "问题.jsonl"
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    said = unimc("evaluate", "--model", bert_folder, "--json", path, "--output", tmp_path / "out", "--resamples", "20")
+    assert "问题" in said
+    (task,) = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["tasks"]
+    assert (task["examples"], task["kind"], task["labels"]) == (6, "classification", ["体育", "财经"])
+    unimc("predict", "--model", bert_folder, "--json", path, "--output", tmp_path / "answers.jsonl")
+    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [answer["id"] for answer in answers] == [str(number) for number in range(6)]
+    assert {answer["answer"] for answer in answers} <= {"体育", "财经"}
 
 
 def test_tasks_lists_those_of_a_family(unimc: Unimc) -> None:

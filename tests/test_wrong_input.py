@@ -96,7 +96,7 @@ def test_an_unknown_task(name: str, hint: str, say: Say) -> None:
 @pytest.mark.parametrize("tasks", ["", " , "])
 def test_no_tasks(tasks: str, say: Say) -> None:
     said = say("evaluate", "--model", "nowhere", "--tasks", tasks)
-    assert said == "--tasks is empty; name at least one task (`unimc tasks` lists them)"
+    assert said == "no tasks; name them with --tasks (`unimc tasks` lists them), or give a file with --json"
 
 
 def test_an_unknown_split(say: Say) -> None:

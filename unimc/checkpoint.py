@@ -15,6 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 from transformers.utils import logging
 
+from unimc import seen
 from unimc.answers import Answers
 from unimc.backbones import attention_implementation, family_of
 from unimc.encoding import Encoder
@@ -48,6 +49,7 @@ class Checkpoint:
         max_length: the most tokens in a row that it is meant for.
         trained_on: for each task it was trained on: task, split, rows.
         licences: notes on what its weights and training data may be used for.
+        training_texts: for each task it was trained on, hashes of the rows' texts (`unimc.seen`).
         fresh_head: whether the masked-LM head was missing and has random weights.
     """
 
@@ -57,15 +59,17 @@ class Checkpoint:
     max_length: int = DEFAULT_MAX_LENGTH
     trained_on: list[dict[str, Any]] = field(default_factory=list)
     licences: list[str] = field(default_factory=list)
+    training_texts: seen.Hashes = field(default_factory=dict)
     fresh_head: bool = False
 
     def save(self, folder: str | Path) -> None:
-        """Writes the folder: safetensors, tokenizer and `unimc.json`."""
+        """Writes the folder: safetensors, tokenizer, `unimc.json` and the hashes of the training texts."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with _quiet():
             self.model.backbone.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        seen.save(self.training_texts, folder)
         entry = {
             "format": FORMAT,
             "answers": self.answers.to_dict(),
@@ -131,6 +135,7 @@ def load(
         max_length=entry.get("max_length", DEFAULT_MAX_LENGTH),
         trained_on=entry.get("trained_on", []),
         licences=entry.get("licences", []),
+        training_texts=seen.load(Path(name)),
         fresh_head=fresh,
     )
 

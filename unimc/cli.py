@@ -9,7 +9,7 @@ from typing import Any
 
 from unimc.example import InputError
 
-COMMANDS = ("classify", "tasks", "show", "train", "evaluate", "backbone")
+COMMANDS = ("classify", "tasks", "show", "mixture", "overlaps", "train", "evaluate", "predict", "backbone", "task")
 
 HELP = """Any language-understanding task as a multiple-choice question, answered zero-shot.
 
@@ -35,8 +35,19 @@ def main() -> None:
     for name in COMMANDS:
         # Only the command that is called is imported. The list in --help needs all: they import torch when they run.
         if wanted in (None, name) or wanted not in COMMANDS:
-            app.command(name)(getattr(import_module(f"unimc.commands.{name}"), name))
+            add(app, name)
     _guarded(app)
+
+
+def add(app: Any, name: str) -> None:
+    """Adds a subcommand to an app: a function, or an app with subcommands of its own (listed after the others)."""
+    import typer
+
+    command = getattr(import_module(f"unimc.commands.{name}"), name)
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
 
 
 def _guarded(app: Any) -> None:

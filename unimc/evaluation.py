@@ -7,7 +7,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from unimc import metrics
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.metrics import LEVEL, RESAMPLES
 from unimc.results import PRIMARY, Evaluation, EvaluationSet, Figure, TaskResult
+from unimc.seen import seen
 
 if TYPE_CHECKING:
     from unimc.inference import UniMC
@@ -155,7 +156,9 @@ def evaluate_task(
 
         # gather_object joins the processes' lists, so each process puts its part into a list of one.
         parts, times = gather_object([part]), gather_object([seconds])
-    return score(task, merge(parts, len(task.examples)), max(times), seed=seed, resamples=resamples)
+    result = score(task, merge(parts, len(task.examples)), max(times), seed=seed, resamples=resamples)
+    known = model.checkpoint
+    return replace(result, seen=seen(task.name, task.examples, known.trained_on, known.training_texts))
 
 
 def predict_shard(

@@ -6,10 +6,25 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from unimc import comparison
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COLUMNS = ("#", "task", "split", "examples", "metric", "value", "95 % interval", "chance", "majority", "cut", "ex/s")
+_COLUMNS = (
+    "#",
+    "task",
+    "split",
+    "examples",
+    "metric",
+    "value",
+    "95 % interval",
+    "chance",
+    "majority",
+    "cut",
+    "ex/s",
+    "training",
+)
 _NUMBERS = frozenset({"#", "examples", "value", "95 % interval", "chance", "majority", "cut", "ex/s"})
 # Font families that hold Chinese, one for each usual system, for the letters that the default font lacks.
 _CHINESE_FONTS = (
@@ -43,13 +58,25 @@ def markdown(results: Mapping[str, Any], plot: str | None = None) -> str:
         "",
         f"Mean of the tasks' first metrics: {_percent(results['mean'])}. Values in per cent; {intervals}. "
         "*Chance* and *majority* belong to a task's first metric: guessing, and always giving the most frequent label. "
-        "*Cut*: examples that lost tokens because they were too long.",
+        "*Cut*: examples that lost tokens because they were too long. *Training*: whether the task, or rows with the "
+        "same texts, were trained on.",
         "",
     ]
     if plot is not None:
         lines += [f"![First metric of each task with its interval and chance level]({plot})", ""]
     else:
         lines += ["The plot was left out because matplotlib is not installed: `pip install 'unimc[plot]'`.", ""]
+    for suite in results.get("suites", []):
+        lines += [
+            f"## {suite['name']}: beside published figures",
+            "",
+            _line(comparison.columns(suite)),
+            _line("---" if number < 3 else "---:" for number in range(len(comparison.columns(suite)))),
+            *(_line(map(_cell, row)) for row in comparison.rows(results, suite)),
+            "",
+            _cell(comparison.caption(results, suite)).capitalize(),
+            "",
+        ]
     lines += [
         "## How it was measured",
         "",
@@ -92,8 +119,15 @@ def rows(results: Mapping[str, Any]) -> list[list[str]]:
             interval = "–" if figure["low"] is None else f"{_percent(figure['low'])}–{_percent(figure['high'])}"
             tail = [_percent(task["chance"]), _percent(task["majority"]), str(task["truncated"])] if first else [""] * 3
             rate = ("–" if speed is None else f"{speed:.1f}") if first else ""
-            found.append([*head, metric, _percent(figure["value"]), interval, *tail, rate])
+            seen = _seen(task["seen"]) if first else ""
+            found.append([*head, metric, _percent(figure["value"]), interval, *tail, rate, seen])
     return found
+
+
+def _seen(entry: Mapping[str, Any]) -> str:
+    if not entry["rows"]:
+        return str(entry["status"])
+    return f"{entry['status']} ({entry['rows']} rows)"
 
 
 def plot(results: Mapping[str, Any]) -> bytes | None:

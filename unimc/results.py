@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unimc import report
+from unimc import comparison, report
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.prediction import Prediction
+from unimc.seen import Seen
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -123,6 +124,7 @@ class TaskResult:
         majority: the primary figure of always giving the label (without a label set, the position) that is right most
             often here.
         seconds: time to predict, of the slowest process.
+        seen: what of the examples the model saw in training.
     """
 
     task: EvaluationSet
@@ -132,6 +134,7 @@ class TaskResult:
     chance: float
     majority: float
     seconds: float
+    seen: Seen = field(default_factory=lambda: Seen("unknown"))
 
     @property
     def name(self) -> str:
@@ -162,6 +165,7 @@ class TaskResult:
             "primary": PRIMARY[task.kind],
             "chance": _number(self.chance),
             "majority": _number(self.majority),
+            "seen": self.seen.to_dict(),
             "examples": count,
             "correct": sum(self.correct),
             "rows": sum(prediction.rows for prediction in self.predictions),
@@ -231,6 +235,8 @@ class Evaluation:
     def write(self, folder: str | Path) -> Path:
         """Writes `predictions.jsonl`, `plot.png` (with matplotlib), `report.md` and, last, `results.json`.
 
+        For every suite in the settings, its table is written as `<suite>.csv` too.
+
         Each file appears whole or not at all. With several processes only the main one may write.
 
         Returns:
@@ -241,6 +247,8 @@ class Evaluation:
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for result in self.tasks for line in result.lines())
         _write(folder / "predictions.jsonl", "".join(lines).encode())
         results = self.to_dict()
+        for suite in results.get("suites", []):
+            _write(folder / f"{suite['name']}.csv", comparison.csv_text(results, suite).encode())
         plot = report.plot(results)
         if plot is not None:
             _write(folder / "plot.png", plot)

@@ -146,3 +146,70 @@ def test_progress_shows_only_when_asked_for_or_on_a_terminal(
     assert capsys.readouterr().err == ""
     Mixture([path, path], progress=True).examples()
     assert "reading tasks" in capsys.readouterr().err
+
+
+def held_out_card(folder: Path, name: str, texts: list[str]) -> str:
+    path = Path(card(folder, name, 1))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["rows"] = {"train": [{"text": "kept for training", "label": 0}]}
+    content["rows"]["test"] = [{"text": text, "label": 0} for text in texts]
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    return str(path)
+
+
+def test_rows_that_stand_in_a_held_out_test_split_are_dropped_and_counted(tmp_path: Path) -> None:
+    out = held_out_card(tmp_path, "out", ["A  3!", "ａ 5", "kept for training?", "never seen"])
+    mixture = Mixture([card(tmp_path, "a", 30)], held_out=[out])
+    passages = {example.passage for example in mixture.examples()}
+    assert passages == {f"a {number}" for number in range(30)} - {"a 3", "a 5"}
+    assert mixture.report[0].dropped == 2
+    (pair,) = mixture.overlaps
+    assert (pair.task, pair.held_out, pair.split, pair.exact) == ("a", "out", "test", 2)
+    Mixture([card(tmp_path, "a", 30)], held_out=[out], decontaminate=False).examples()
+
+
+def test_a_held_out_task_without_its_rows_is_an_error_that_says_the_way_out(tmp_path: Path) -> None:
+    path = Path(card(tmp_path, "out", 1))
+    content = {key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key != "rows"}
+    content["source"] = {"files": {"test": "nowhere.csv"}}
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    with pytest.raises(InputError, match=r"nowhere.csv: there is no such file.*decontaminate: false"):
+        Mixture([card(tmp_path, "a", 3)], held_out=[str(path)]).examples()
+
+
+def test_repeats_come_with_other_options() -> None:
+    rows = [{"text": "文本", "label": 3}]
+    labels = {"column": "label", "values": {number: f"标签{number}" for number in range(40)}}
+    task = Task(name="t", kind="classification", language="zh", passage="{text}", labels=labels, rows={"train": rows})
+    first, second = Mixture([{"task": task, "weight": 2, "max_options": 5}]).examples()
+    assert {first.id, second.id} == {"train/0", "train/0#2"}
+    assert len(first.options) == len(second.options) == 5
+    assert set(first.options) != set(second.options)
+    assert {example.options[example.label or 0] for example in (first, second)} == {"标签3"}
+
+
+def test_tasks_of_other_licences_are_left_out_and_named(tmp_path: Path) -> None:
+    paths = []
+    for name, licence in (("a", "CC BY 4.0; see there"), ("b", "research only"), ("c", "not stated"), ("d", "MIT")):
+        path = Path(card(tmp_path, name, 4))
+        path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "licence": licence}), "utf-8")
+        paths.append(str(path))
+    mixture = Mixture(paths, licences=["open"])
+    assert counts(mixture) == {"a": 4, "d": 4}
+    assert mixture.left_out == {"b": "research only", "c": "not stated"}
+    assert counts(Mixture(paths, licences=["CC BY*", "not-stated"])) == {"a": 4, "c": 4}
+    with pytest.raises(InputError, match=r"no task has one of the licences Apache-2\.0"):
+        Mixture(paths, licences=["Apache-2.0"])
+    with pytest.raises(InputError, match="nothing is called 'opne'; did you mean 'open'"):
+        Mixture(paths, licences=["opne"])
+
+
+def test_a_configuration_takes_a_mixture_from_a_file_and_changes_it(tmp_path: Path) -> None:
+    path = tmp_path / "mixture.yaml"
+    path.write_text(json.dumps({"tasks": [card(tmp_path, "a", 30)], "cap": 20, "note": "甲"}), encoding="utf-8")
+    mixture = Mixture.from_mapping({"from": str(path), "cap": 10})
+    assert (mixture.cap, mixture.note, len(mixture.examples())) == (10, "甲", 10)
+    with pytest.raises(InputError, match="unknown key 'capp'"):
+        Mixture.from_mapping({"from": str(path), "capp": 10})
+    with pytest.raises(InputError, match=r"nowhere.yaml: there is no such file"):
+        Mixture.from_mapping({"from": "nowhere.yaml"})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,9 +189,47 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, content: s
         task().load("train", tmp_path)
 
 
-def test_a_wrong_encoding_is_said(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_bytes("正文,标签\n好吃,好\n".encode("gb18030"))
-    with pytest.raises(InputError, match=r"x\.csv: cannot be read: .*must be UTF-8"):
+CHINESE = "编号,标签\n1,好\n2,“这家店的面很好吃，下次还来。”\n"
+TRADITIONAL = "編號,標籤\n1,好\n2,「這家店的麵很好吃，下次還來。」\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "line"),
+    [
+        ("GB18030", CHINESE, 1),
+        ("GB18030", CHINESE.replace("编号,标签", "id,text"), 2),
+        ("Big5", TRADITIONAL, 1),
+        ("UTF-16", CHINESE, 1),
+        ("UTF-16LE", "\ufeffid,text\n1,the café is closed\n", 1),
+        ("Windows-1252", "id,text\n1,the café is closed\n2,it’s open\n", 2),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_wrong_encoding_is_named_and_the_line_that_converts_it_works(
+    tmp_path: Path, encoding: str, text: str, line: int, suffix: str
+) -> None:
+    path = tmp_path / f"用户 's.v2.csv{suffix}"
+    content = text.encode(encoding)
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    with pytest.raises(
+        InputError, match=rf"csv{suffix}, line {line}: cannot be read as UTF-8 text: it looks like"
+    ) as e:
+        read_file(path)
+    said = str(e.value)
+    assert "\n" not in said
+    assert encoding.removesuffix("LE") in said
+    new = path.with_name("用户 's.utf8.v2.csv")
+    commands = [["sh", "-c", said.partition("`")[2].partition("`")[0]]] if shutil.which("iconv") else []
+    for command in [*commands, [sys.executable, "-c", said.partition("in Python: ")[2]]]:
+        subprocess.run(command, check=True)
+        assert new.read_text(encoding="utf-8-sig") == text.removeprefix("\ufeff")
+        assert len(read_file(new)) == text.count("\n") - 1
+        new.unlink()
+
+
+def test_bytes_in_no_likely_encoding_are_not_given_one(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"id,text\n1,\x81\x8d\xff\x90\n")
+    with pytest.raises(InputError, match="line 2: cannot be read as UTF-8 text: its encoding can't be told"):
         read_file(tmp_path / "x.csv")
 
 

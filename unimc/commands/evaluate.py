@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from converters import suites
+from unimc.commands.arguments import comma_separated
 from unimc.example import InputError
+
+if TYPE_CHECKING:
+    from unimc.results import TaskResult
 
 
 def evaluate(
     model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
     tasks: Annotated[
-        str, typer.Option(help="Names or YAML files, separated by commas; NAME:SPLIT for a split.", show_default=False)
-    ],
+        str | None,
+        typer.Option(
+            help="Names or YAML files, separated by commas; NAME:SPLIT for a split; a suite is all of its tasks.",
+            show_default=False,
+        ),
+    ] = None,
+    json_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--json", help="A file in the released UniMC's form (texta, question, choice, label). Repeatable."
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results.json, predictions.jsonl, report.md.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
@@ -37,17 +53,19 @@ def evaluate(
     from accelerate.utils import set_seed
 
     from unimc.commands.tables import show
-    from unimc.commands.tasks_to_sets import evaluation_set
+    from unimc.commands.tasks_to_sets import evaluation_set, json_set
+    from unimc.comparison import text_table
     from unimc.evaluation import evaluate_tasks
     from unimc.inference import UniMC
 
-    named = [name.strip() for name in tasks.split(",") if name.strip()]
-    if not named:
-        raise InputError("--tasks is empty; name at least one task (`unimc tasks` lists them)")
+    named = comma_separated(tasks or "")
+    if not named and not json_files:
+        raise InputError("no tasks; name them with --tasks (`unimc tasks` lists them), or give a file with --json")
     sets = []
-    for name in named:
+    for name in suites.expanded(named):
         task, _, split = name.partition(":")
         sets.append(evaluation_set(task, split or None, data_dir=data_dir, limit=limit, seed=seed, variant=variant))
+    sets += [json_set(path, limit=limit, seed=seed) for path in json_files or ()]
     accelerator = Accelerator()
     set_seed(seed)  # a folder without a masked-LM head gets the same random one on every process
     accelerator.print(f"world size {accelerator.num_processes}")
@@ -57,21 +75,29 @@ def evaluate(
     found = evaluate_tasks(
         loaded, sets, name=model, batch_size=batch_size, seed=seed, resamples=resamples, accelerator=accelerator
     )
-    trained = loaded.checkpoint.trained_on
-    seen = sorted({one.name for one in sets} & {entry["task"] for entry in trained})
-    found = replace(
-        found,
-        model={**found.model, "trained_on": trained, "fresh_head": loaded.checkpoint.fresh_head},
-        settings={**found.settings, "seen_in_training": seen},
-    )
+    about = {"trained_on": loaded.checkpoint.trained_on, "fresh_head": loaded.checkpoint.fresh_head}
+    tables = [asdict(suites.get(name)) for name in named if name in suites.names()]
+    found = replace(found, model={**found.model, **about}, settings={**found.settings, "suites": tables})
     if accelerator.is_main_process:
         show(found.table())
-        for name in seen:
-            typer.echo(f"not zero-shot: the model was trained on rows of {name}")
+        for suite in tables:
+            show(text_table(found.to_dict(), suite))
+        for result in found.tasks:
+            for line in not_zero_shot(result):
+                typer.echo(line)
         if output is not None:
             found.write(output)
             typer.echo(f"written to {output}")
     accelerator.end_training()
+
+
+def not_zero_shot(result: TaskResult) -> Iterator[str]:
+    """What the model saw of a task in training, a line each."""
+    seen = result.seen
+    if seen.status == "seen":
+        yield f"not zero-shot: the model was trained on {result.name}, or on all of its rows"
+    for task, rows in seen.of.items():
+        yield f"{rows} of the {len(result.predictions)} examples of {result.name} stand in the training rows of {task}"
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import converters
+from converters import unimc_json
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +53,40 @@ def evaluation_set(
         family=card.family,
         source=loaded.source,
         variant=variant,
+    )
+
+
+def json_set(path: Path, *, limit: int | None = None, seed: int = 0) -> EvaluationSet:
+    """The examples of a file in the released UniMC's form (`converters.unimc_json`).
+
+    Where every row has the same choices, they are a label set, and macro F1 is measured too.
+
+    Args:
+        path: the file.
+        limit: the most examples, drawn at random by the seed.
+        seed: of the draw.
+
+    Raises:
+        InputError: if it can't be read, or holds unlabelled rows, or rows of one label and of several.
+    """
+    from unimc.results import EvaluationSet
+
+    examples = unimc_json.read(path)
+    if limit is not None and limit < len(examples):
+        drawn = random.Random(f"{seed} {path.name}").sample(range(len(examples)), limit)
+        examples = [examples[place] for place in sorted(drawn)]
+    several = any(example.labels is not None for example in examples)
+    sets = {frozenset(example.names) for example in examples}
+    fixed = len(sets) == 1 or several
+    names = dict.fromkeys(name for example in examples for name in example.names)
+    return EvaluationSet(
+        name=examples[0].task,
+        split="json",
+        examples=examples,
+        label_names=tuple(names) if fixed else None,
+        multi_label=several,
+        language=examples[0].language,
+        source=str(path),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 
 import converters
 from unimc.commands import configuration
+from unimc.commands.arguments import comma_separated
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ def train(
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
     ] = None,
+    licenses: Annotated[
+        str | None,
+        typer.Option(
+            help='Train only on data with these licences: open, non-commercial, not-stated, or ids ("CC BY*").'
+        ),
+    ] = None,
 ) -> None:
     """Train a model on a mixture of tasks; killed, it resumes where it was.
 
@@ -36,10 +43,12 @@ def train(
     from accelerate.utils import set_seed
 
     from converters.mixture import Mixture
+    from converters.mixture import resolved as resolved_mixture
     from unimc.checkpoint import load
     from unimc.commands.run_config import RunConfig
-    from unimc.commands.tables import mixture_table, show
+    from unimc.commands.tables import show_mixture
     from unimc.run_folder import RunFolder
+    from unimc.seen import hashes, merged
     from unimc.training import make_accelerator
     from unimc.training import train as run_training
 
@@ -50,8 +59,11 @@ def train(
     accelerator = make_accelerator(recipe.training, recipe.output)
     accelerator.print(f"world size {accelerator.num_processes}")
     data = str(data_dir) if data_dir else recipe.mixture.get("data_dir")
-    drawn = {"seed": recipe.training.seed, **recipe.mixture, "data_dir": data}
-    resolved = {**asdict(recipe), "mixture": drawn}
+    drawn = {"seed": recipe.training.seed, **resolved_mixture(recipe.mixture), "data_dir": data}
+    if licenses is not None:
+        drawn["licences"] = comma_separated(licenses)
+    recipe = replace(recipe, mixture=drawn)
+    resolved = asdict(recipe)
     folder = RunFolder(recipe.output)
     if accelerator.is_main_process:
         folder.open(resolved)
@@ -66,10 +78,11 @@ def train(
     validate = _validation(recipe, data)
     examples = mixture.examples()
     if accelerator.is_main_process:
-        show(mixture_table(mixture.report))
+        show_mixture(mixture)
     checkpoint.trained_on += [
         {"task": row.task, "split": row.split, "rows": row.taken, "language": row.language} for row in mixture.report
     ]
+    checkpoint.training_texts = merged(checkpoint.training_texts, hashes(examples))
     checkpoint.licences += _licences(recipe.backbone, [part.task for part in mixture.parts], checkpoint.licences)
     final = run_training(
         checkpoint,
@@ -100,10 +113,11 @@ def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
     """The function that scores a model on the validation tasks, or None without any."""
     if not recipe.validation.tasks:
         return None
+    from converters.held_out import tasks
     from unimc.commands.tasks_to_sets import evaluation_set
     from unimc.evaluation import evaluate_task
 
-    held_out = {converters.get(name).name for name in recipe.mixture.get("held_out", ())}
+    held_out = {task.name for task, _ in tasks(recipe.mixture.get("held_out", ()))}
     sets = []
     for entry in recipe.validation.tasks:
         given = {"task": entry} if isinstance(entry, str) else entry

@@ -1,0 +1,55 @@
+"""The rows of held-out tasks, as what training is kept clean of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from converters import registry, suites
+from converters.decontamination import HeldOut
+from converters.folders import splits_on_hand
+from converters.task import Task
+from unimc.example import InputError
+
+
+def tasks(names: Sequence[str | Path | Task]) -> list[tuple[Task, str | None]]:
+    """The tasks named, each with the split named with it (`name:split`), None if none is; a suite is all of its tasks.
+
+    Raises:
+        InputError: if there is no such task.
+    """
+    found: list[tuple[Task, str | None]] = []
+    for name in suites.expanded(names):
+        if isinstance(name, str) and ":" in name and not Path(name).is_file():
+            task, _, split = name.rpartition(":")
+            found.append((registry.get(task), split))
+        else:
+            found.append((registry.get(name), None))
+    return found
+
+
+def evaluation_splits(task: Task, data_dir: str | Path | None) -> list[str]:
+    """The splits that a task is evaluated on: all that are there but those for training; all if only those are."""
+    there = splits_on_hand(task, data_dir)
+    return [split for split in there if not split.startswith("train")] or there
+
+
+def index(
+    names: Sequence[str | Path | Task], data_dir: str | Path | None, near: float | None, progress: bool | None
+) -> HeldOut:
+    """An index over the held-out tasks' evaluation splits, or those named (`name:split`).
+
+    Raises:
+        InputError: if one can't be read.
+    """
+    found = HeldOut(near, progress)
+    for task, named in tasks(names):
+        for split in [named] if named else evaluation_splits(task, data_dir):
+            try:
+                found.add(task.name, split, task.load(split, data_dir, unlabelled=True))
+            except InputError as problem:
+                raise InputError(
+                    f"held_out: {problem}; its rows are needed to keep training clean of them (`decontaminate: false` "
+                    "goes without)"
+                ) from None
+    return found

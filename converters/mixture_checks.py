@@ -1,0 +1,49 @@
+"""Checks of what a mixture is told; which tasks go together is checked where they are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from converters import card
+from converters.shares import SAMPLING
+from unimc.example import InputError
+
+if TYPE_CHECKING:
+    from converters.mixture import Mixture, Part
+
+
+def check_part(part: Part) -> None:
+    """Raise InputError, naming the task and the key, if a number of an entry is not valid."""
+    where = f"mixture: task {getattr(part.task, 'name', part.task)}"
+    weight: Any = part.weight
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+        raise InputError(f"{where}: weight must be a number above 0, not {weight!r}; leave the task out for 0")
+    whole(part.cap, f"{where}: cap", 1)
+    whole(part.max_options, f"{where}: max_options", 2)
+
+
+def check_mixture(mixture: Mixture) -> None:
+    """Raise InputError, naming the key, if a plain argument of a mixture is not valid."""
+    for name in ("tasks", "held_out", "licences"):
+        given = getattr(mixture, name)
+        if given is not None and (isinstance(given, str | Mapping) or not isinstance(given, Sequence)):
+            raise InputError(f"mixture: {name}: must be a list")
+    if not mixture.tasks:
+        raise InputError("mixture: tasks: empty; name at least one task")
+    if mixture.cap is None:
+        raise InputError("mixture: cap must be a whole number, 1 or more, not None")
+    for name, least in (("cap", 1), ("size", 1), ("copies", 1), ("max_options", 2)):
+        whole(getattr(mixture, name), f"mixture: {name}", least)
+    if mixture.sampling not in SAMPLING:
+        raise InputError(f"mixture: sampling: {card.did_you_mean(mixture.sampling, SAMPLING)}")
+    temperature: Any = mixture.temperature
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not temperature >= 1:
+        raise InputError(f"mixture: temperature must be a number, 1 or more, not {temperature!r}")
+
+
+def whole(value: Any, where: str, least: int) -> None:
+    """Raise InputError unless `value` is None or a whole number that is not below `least`."""
+    if value is not None and (type(value) is not int or value < least):
+        raise InputError(f"{where} must be a whole number, {least} or more, not {value!r}")

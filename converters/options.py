@@ -1,0 +1,46 @@
+"""Other options for an example than those it came with: another order, or fewer of many."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from unimc.example import MultipleChoiceExample
+
+
+def shuffled(example: MultipleChoiceExample, seed: int) -> MultipleChoiceExample:
+    """The example with its options in an order drawn by (seed, task, id)."""
+    order = list(range(len(example.options)))
+    _draws(example, seed, "order").shuffle(order)
+    return _taken(example, order)
+
+
+def subsampled(example: MultipleChoiceExample, count: int, seed: int) -> MultipleChoiceExample:
+    """The example with at most `count` options, in their old order: all right ones, others drawn by (seed, task, id).
+
+    An example with more right options than `count` keeps them all. Scores over few options are those that a large
+    label set would give the same options: they don't see each other.
+    """
+    if len(example.options) <= count:
+        return example
+    right = set(example.right or ())
+    wrong = [index for index in range(len(example.options)) if index not in right]
+    drawn = _draws(example, seed, "options").sample(wrong, max(count - len(right), 0))
+    return _taken(example, sorted(right.union(drawn)))
+
+
+def _taken(example: MultipleChoiceExample, places: Sequence[int]) -> MultipleChoiceExample:
+    """The example with the options at `places`, in that order; every right one must be among them."""
+    new = {old: place for place, old in enumerate(places)}
+    return replace(
+        example,
+        options=tuple(example.options[place] for place in places),
+        names=tuple(example.names[place] for place in places),
+        label=None if example.label is None else new[example.label],
+        labels=None if example.labels is None else tuple(sorted(new[label] for label in example.labels)),
+    )
+
+
+def _draws(example: MultipleChoiceExample, seed: int, what: str) -> random.Random:
+    return random.Random(f"{seed} {what} {example.task} {example.id}")

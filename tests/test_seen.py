@@ -1,0 +1,77 @@
+"""A checkpoint knows the texts that it was trained on; an evaluation says which of them it met again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+
+from unimc import InputError, MultipleChoiceExample, UniMC
+from unimc.checkpoint import load
+from unimc.evaluation import EvaluationSet, evaluate_task
+from unimc.seen import FILE, Seen, hashes, merged, seen
+
+
+def examples(task: str, texts: list[str]) -> list[MultipleChoiceExample]:
+    return [
+        MultipleChoiceExample(["好", "坏"], "怎么样？", text, label=0, task=task, id=str(number), language="zh")
+        for number, text in enumerate(texts)
+    ]
+
+
+TRAINED = hashes([*examples("a", ["The cat sat.", "一只猫"]), *examples("b", ["一只猫", "two dogs"])])
+LISTED = [{"task": "a", "split": "train", "rows": 2}]
+
+
+@pytest.mark.parametrize(
+    ("task", "texts", "found"),
+    [
+        ("c", ["three cows", "两只狗"], Seen("unseen", 0, {})),
+        ("c", ["the CAT sat", "两只狗"], Seen("overlapping", 1, {"a": 1})),
+        ("c", ["一只，猫！", "two dogs", "new"], Seen("overlapping", 2, {"a": 1, "b": 2})),
+        ("c", ["一只猫"], Seen("seen", 1, {"a": 1, "b": 1})),
+        ("a", ["never seen"], Seen("seen", 0, {})),
+    ],
+)
+def test_what_of_an_evaluation_was_trained_on(task: str, texts: list[str], found: Seen) -> None:
+    assert seen(task, examples(task, texts), LISTED, TRAINED) == found
+
+
+def test_without_a_record_nothing_is_claimed() -> None:
+    assert seen("c", examples("c", ["new"]), [], {}) == Seen("unknown")
+    assert seen("a", examples("a", ["new"]), LISTED, {}).status == "seen"
+
+
+def test_another_wording_of_the_same_item_is_the_same_item() -> None:
+    one = MultipleChoiceExample(["yes", "no"], "Is it?", "A premise.", identity=["A premise.", "A claim."])
+    other = MultipleChoiceExample(
+        ["we can infer that a claim"], "What?", "A PREMISE", identity=["a premise", "a claim"]
+    )
+    assert one.fingerprint == other.fingerprint
+
+
+def test_two_trainings_add_up() -> None:
+    both = merged(TRAINED, hashes(examples("a", ["一只猫", "new"])))
+    assert {task: len(texts) for task, texts in both.items()} == {"a": 3, "b": 2}
+    assert all(np.array_equal(texts, np.unique(texts)) for texts in both.values())
+
+
+def test_a_checkpoint_keeps_the_hashes_and_an_evaluation_marks_its_result(tmp_path: Path) -> None:
+    checkpoint = tiny.checkpoint("bert")
+    checkpoint.training_texts = hashes(examples("训练", ["一只猫", "two dogs"]))
+    checkpoint.save(tmp_path)
+    again = load(tmp_path)
+    assert again.training_texts.keys() == {"训练"}
+    task = EvaluationSet("c", "test", examples("c", ["一只猫", "something else"]))
+    result = evaluate_task(UniMC(again), task, resamples=0)
+    assert result.seen == Seen("overlapping", 1, {"训练": 1})
+    assert result.to_dict()["seen"] == {"status": "overlapping", "rows": 1, "of": {"训练": 1}}
+
+
+def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
+    tiny.checkpoint("bert").save(tmp_path)
+    (tmp_path / FILE).write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match=rf"{FILE}: damaged"):
+        load(tmp_path)
