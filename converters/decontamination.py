@@ -82,7 +82,8 @@ class HeldOut:
         """Holds a set out.
 
         Args:
-            task, split: what its matches are called.
+            task: the name that its matches give.
+            split: likewise.
             examples: its examples.
         """
         for example in examples:

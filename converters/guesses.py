@@ -34,7 +34,7 @@ LABEL_NAMES = (
     *("评分", "星级", "评级"),
 )
 _ANSWER_NAMES = ("answer", "answerkey", "answer_idx", "correct", "gold", "solution", "答案", "正确答案", "正确选项")
-_OPTION_NAMES = ("options", "choices", "candidates", "endings", "选项", "候选", "备选")
+_OPTION_NAMES = ("options", "choices", "choice", "candidates", "endings", "选项", "候选", "备选")
 _QUESTION_NAMES = ("question", "query", "problem", "prompt", "问题", "题目", "题干", "提问")
 _PASSAGE_NAMES = (
     *("passage", "context", "article", "document", "paragraph", "story", "text", "premise"),
@@ -74,6 +74,11 @@ def _named(columns: Sequence[Column], known: Sequence[str]) -> list[Column]:
     return [by_name[name] for name in known if name in by_name]
 
 
+def nested_options(columns: Sequence[Column]) -> str | None:
+    """A column named as options are that holds mappings: a form which is not drafted."""
+    return next((one.name for one in _named(columns, _OPTION_NAMES) if one.mapping), None)
+
+
 def id_column(columns: Sequence[Column], rows: int) -> str | None:
     """The column that numbers the rows: named so, and different in every row."""
     found = [one for one in _named(columns, _ID_NAMES) if one.plain and one.distinct == rows and one.addressable]
@@ -110,7 +115,7 @@ def _follow(names: Sequence[str]) -> bool:
     )
 
 
-def label(columns: Sequence[Column], excluded: Collection[str] = ()) -> Found:
+def label(columns: Sequence[Column], rows: Sequence[Row], excluded: Collection[str] = ()) -> Found:
     """The column with the labels; empty if none looks like it, which means that the rows are unlabelled."""
     able = [
         one
@@ -130,10 +135,17 @@ def label(columns: Sequence[Column], excluded: Collection[str] = ()) -> Found:
     others = tuple(one.name for one in strict)
     if named:
         # `label: 0` beside `label_text: sports`: the words say what the numbers mean.
-        worded = [one for one in named if not one.numeric] if named[0].numeric else named
-        first = next((one for one in worded if one.distinct == named[0].distinct), named[0])
-        return Found((first.name,), tuple(one.name for one in named if one is not first) + others)
+        worded = [one for one in (*named, *strict) if named[0].numeric and not one.numeric]
+        first = next((one for one in worded if _same(one, named[0], rows)), named[0])
+        rest = [one.name for one in (*named, *strict) if one is not first]
+        return Found((first.name,), tuple(rest))
     return Found(others[:1], others[1:], len(others) <= 1)
+
+
+def _same(one: Column, other: Column, rows: Sequence[Row]) -> bool:
+    """Whether two columns say the same in other words: each value of one goes with one of the other."""
+    together = {(values.key(row.get(one.name)), values.key(row.get(other.name))) for row in rows}
+    return len(together) == one.distinct == other.distinct
 
 
 def _repeats(column: Column) -> bool:
@@ -148,7 +160,7 @@ def _short(column: Column) -> bool:
 
 
 def texts(columns: Sequence[Column], excluded: Collection[str] = ()) -> Found:
-    """The column that is judged, or two of a pair: the longest texts."""
+    """The column that is judged: the longest texts, if no others are of their kind; or two that are named as a pair."""
     able = [one for one in columns if one.name not in excluded and one.plain and not one.numeric]
     for pair in _pairs(able):
         return Found(pair, tuple(one.name for one in able if one.name not in pair))
@@ -156,7 +168,7 @@ def texts(columns: Sequence[Column], excluded: Collection[str] = ()) -> Found:
     longest = max((one.mean_length for one in varied), default=0.0)
     fit = [one.name for one in varied if one.mean_length * 3 >= longest]
     others = tuple(one.name for one in able if one.name not in fit)
-    if len(fit) > 2:
+    if len(fit) > 1:
         return Found((), tuple(fit), sure=False)
     return Found(tuple(fit), others)
 
@@ -175,7 +187,7 @@ def _pairs(able: Sequence[Column]) -> list[tuple[str, str]]:
 
 def question_and_passage(columns: Sequence[Column], excluded: Collection[str]) -> tuple[str | None, str | None]:
     """For rows with options of their own: the column that asks, and the one that is asked about, both by name."""
-    able = [one for one in columns if one.name not in excluded and one.plain]
+    able = [one for one in columns if one.name not in excluded and (one.plain or (one.lists and not one.mapping))]
     asks = next((one.name for one in _named(able, _QUESTION_NAMES)), None)
     about = next((one.name for one in _named(able, _PASSAGE_NAMES) if one.name != asks), None)
     return asks, about

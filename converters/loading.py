@@ -121,8 +121,8 @@ def _rows(task: Task, split: str, data_dir: str | Path | None) -> _Rows:
         path = (task.path.parent if task.path is not None else Path()) / files[split]
         return _Rows.of(read_file(path), str(path))
     if split in task.splits and task.splits[split] is None:
-        labelled = [name for name, there in task.splits.items() if there is not None]
-        raise InputError(f"task {task.name}: split {split!r} has no labels; labelled are: {', '.join(labelled)}")
+        labelled = ", ".join(task.split_names)
+        raise InputError(f"task {task.name}: split {split!r} has no labels; labelled are: {labelled}")
     folder = data_dir if data_dir is not None else os.environ.get(DATA_DIR) or None
     if folder is not None:
         return _Rows.of(*local_rows(task, split, Path(folder).expanduser()))

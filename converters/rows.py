@@ -206,3 +206,96 @@ def _sentences(text: str) -> str:
     *parts, last = _HOW_TO_MARK.split(text)
     ended = [part if part[-1] in ".!?:;," else f"{part}." for part in parts if part]
     return " ".join([*ended, last]) if last else " ".join(ended)
+
+
+_CHOICE = re.compile(r"\s*([A-Ga-g])\s*[.．。、,，)）:：]?\s*")
+
+
+@reshape
+def order_letters(row: Row) -> Row:
+    """Puts the options in the order of their letters, and takes the letters off.
+
+    LogiQA counts its answers by the letters, and prints some options as A, C, B, D; some have no point behind them.
+    """
+    found = [_CHOICE.match(option) for option in row["options"]]
+    lettered = {
+        mark[1].upper(): option[mark.end() :] for mark, option in zip(found, row["options"], strict=True) if mark
+    }
+    letters = "ABCDEFG"[: len(found)]
+    if sorted(lettered) != list(letters):
+        raise InputError(f"column 'options': each must begin with one of the letters {letters}, in any order")
+    return {**row, "options": [lettered[letter] for letter in letters]}
+
+
+_SENTENCE_BLANK = re.compile(r"\[BLANK\d+\]")
+_ABOUT_BLANK = 120  # characters on either side: with fifteen sentences to choose from it still fits in 512 tokens
+
+
+@expand
+def sentence_blanks(row: Row) -> list[Row]:
+    """One row for every blank of a text, all with the same sentences to choose from; other blanks become dots.
+
+    `around` is the text near the blank, `context` the whole of it.
+    """
+    text, answers = row["context"], row.get("answers") or []
+    marks = list(_SENTENCE_BLANK.finditer(text))
+    if answers and len(answers) != len(marks):
+        raise InputError(f"column 'answers' has {len(answers)} answers for {len(marks)} blanks")
+    found: list[Row] = []
+    for number, mark in enumerate(marks):
+        before, after = (_SENTENCE_BLANK.sub("……", part) for part in (text[: mark.start()], text[mark.end() :]))
+        around = before[-_ABOUT_BLANK:] + _BLANK + after[:_ABOUT_BLANK]
+        answer = answers[number] if answers else None
+        found.append({**row, "context": before + _BLANK + after, "around": around, "answer": answer})
+    return found
+
+
+@reshape
+def financial_events(row: Row) -> Row:
+    """The types alone of the events in a text of FewFC."""
+    return {**row, "event_types": [event["type"] for event in row["events"]]}
+
+
+_COPA_ASKS = {"cause": "原因", "effect": "结果"}
+
+
+@reshape
+def copa_in_chinese(row: Row) -> Row:
+    """Says in Chinese what is asked for: XCOPA's rows name it in English."""
+    if row["question"] not in _COPA_ASKS:
+        raise InputError(f"column 'question' is {row['question']!r}; it must be one of: {', '.join(_COPA_ASKS)}")
+    return {**row, "question": _COPA_ASKS[row["question"]]}
+
+
+def _lines(*parts: str | None) -> str:
+    """The parts that say something, each on its own line."""
+    return "\n".join(part.strip() for part in parts if part and part.strip())
+
+
+@reshape
+def title_and_content(row: Row) -> Row:
+    """Puts the title, where there is one, above the content."""
+    return {**row, "content": _lines(row["title"], row["content"])}
+
+
+@reshape
+def question_and_answer(row: Row) -> Row:
+    """Makes one text of a question's title, its details and its best answer, of which the last two may be empty."""
+    return {**row, "text": _lines(row["question_title"], row["question_content"], row["best_answer"])}
+
+
+_NO_STORY = re.compile(r"\s*\*+\s*(?:blah[\s.]*)*", re.IGNORECASE)
+
+
+@reshape
+def reuters(row: Row) -> Row:
+    """Puts a story's title above its text; where the title stands alone, the text is a filler, "******Blah blah blah."."""
+    story = row["text"] or ""
+    return {**row, "text": _lines(row["title"], None if _NO_STORY.fullmatch(story) else story)}
+
+
+@reshape
+def atis(row: Row) -> Row:
+    """Makes a list of the intents that ATIS joins by "#" (in other copies "+")."""
+    joined = row.get("category")
+    return {**row, "category": re.split("[#+]", joined) if isinstance(joined, str) else joined}

@@ -23,7 +23,8 @@ def splits_on_hand(task: converters.Task) -> list[str]:
     if not task.source.get("folder") or not folder.is_dir():
         return []
     names = {path.name.removesuffix(suffix) for path in folder.iterdir() for suffix in SUFFIXES if suffix in path.name}
-    return sorted(name for name in names if "." not in name and name != "labels")
+    unlabelled = {name for name, there in task.splits.items() if there is None}
+    return sorted(name for name in names - unlabelled if "." not in name and name != "labels")
 
 
 @pytest.mark.parametrize("name", NAMES)
