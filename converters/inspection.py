@@ -90,7 +90,7 @@ def inspect(
                 raise InputError(
                     f"{task.where}: labels.values.{name}: still says {option.text!r}; write the option's words there"
                 )
-    table = loading._rows(task, split, data_dir)
+    table = loading.split_rows(task, split, data_dir)
     rows = table.take(range(len(table.content)))
     label = task.label_column
     if label is not None and task.row is None and not label.present(dict.fromkeys(table.columns)) and not unlabelled:

@@ -37,7 +37,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Rows of a split, in memory or in a data set of the hub's (where only the chosen ones are decoded)."""
 
     content: Any
@@ -45,7 +45,7 @@ class _Rows:
     source: str
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]], source: str) -> _Rows:
+    def of(cls, rows: Sequence[Mapping[str, Any]], source: str) -> Rows:
         """Rows in memory; their columns are those of any row."""
         return cls(rows, tuple(dict.fromkeys(column for row in rows for column in row)), source)
 
@@ -79,7 +79,7 @@ def read(
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be 1 or more")
     task.wording(variant)
-    rows = _rows(task, split, data_dir)
+    rows = split_rows(task, split, data_dir)
     label = task.label_column
     # A row function may make the label's column; then the conversion of every row says if it doesn't.
     if label is not None and task.row is None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
@@ -111,21 +111,22 @@ def read(
     return Loaded(examples, total, merged, len(left_out), rows.source)
 
 
-def _rows(task: Task, split: str, data_dir: str | Path | None) -> _Rows:
+def split_rows(task: Task, split: str, data_dir: str | Path | None) -> Rows:
+    """The rows of a split, unconverted, and where they came from; `Task.load` says what is raised."""
     if task.rows:
         _known_split(task, split, list(task.rows))
-        return _Rows.of(task.rows[split], f"{task.path or f'task {task.name}'}: rows.{split}")
+        return Rows.of(task.rows[split], f"{task.path or f'task {task.name}'}: rows.{split}")
     files = task.source.get("files")
     if files is not None:
         _known_split(task, split, list(files))
         path = (task.path.parent if task.path is not None else Path()) / files[split]
-        return _Rows.of(read_file(path), str(path))
+        return Rows.of(read_file(path), str(path))
     if split in task.splits and task.splits[split] is None:
         labelled = ", ".join(task.split_names)
         raise InputError(f"task {task.name}: split {split!r} has no labels; labelled are: {labelled}")
     folder = data_dir if data_dir is not None else os.environ.get(DATA_DIR) or None
     if folder is not None:
-        return _Rows.of(*local_rows(task, split, Path(folder).expanduser()))
+        return Rows.of(*local_rows(task, split, Path(folder).expanduser()))
     return _from_hub(task, split)
 
 
@@ -134,7 +135,7 @@ def _known_split(task: Task, split: str, there: list[str]) -> None:
         raise InputError(f"task {task.name}: no split {split!r}; there are: {', '.join(there) or 'none'}")
 
 
-def _from_hub(task: Task, split: str) -> _Rows:
+def _from_hub(task: Task, split: str) -> Rows:
     hub, there = task.source.get("hub"), [*task.splits, *task.source.get("folder_splits", [])]
     _known_split(task, split, there)
     if hub is None or split not in task.splits:
@@ -151,4 +152,4 @@ def _from_hub(task: Task, split: str) -> _Rows:
             f"task {task.name}: {hub} (split {name!r}) cannot be had from the hub: {first_line}; "
             f"for files on this machine give --data-dir or set {DATA_DIR}"
         ) from problem
-    return _Rows(content, tuple(content.column_names), f"{hub}{f' ({config})' if config else ''}, split {name}")
+    return Rows(content, tuple(content.column_names), f"{hub}{f' ({config})' if config else ''}, split {name}")

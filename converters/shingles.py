@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,9 @@ class Grain:
     Args:
         shingle: length of a shingle; about one word. A changed character costs twice as many shingles, so that under
             0.8 a text needs ten times this length before one changed character is forgiven.
-        shortest: parts shorter than this are compared as a whole: one changed character makes another item.
-        window: length of what a text must share with one that contains it; shorter texts are not looked for in longer.
+        shortest: parts shorter than this are compared as a whole, since one changed character makes another item; and
+            one that has no counterpart at all doesn't matter (a marked pronoun, a word asked about).
+        window: texts shorter than this are not looked for in longer ones.
     """
 
     shingle: int
@@ -38,7 +40,7 @@ class Grain:
     window: int
 
 
-GRAINS = {"en": Grain(shingle=5, shortest=25, window=48), "zh": Grain(shingle=2, shortest=10, window=16)}
+GRAINS = {"en": Grain(shingle=5, shortest=25, window=48), "zh": Grain(shingle=2, shortest=15, window=16)}
 """A Chinese character carries about as much as two and a half letters."""
 
 
@@ -62,7 +64,7 @@ class Found:
 class NearCopies:
     """An index over keys, searched for near copies of others.
 
-    Two keys are near copies if every part of one is like a part of the other, at least `threshold` by the Jaccard
+    Two keys are near copies if their parts are alike one to one, at least `threshold` by the Jaccard
     similarity of their character shingles; or if one is the other with a longer text. An indexed text is found in texts
     of any length; a searched one only in texts at most twice as long: a sentence of a long passage is not the item.
 
@@ -82,7 +84,7 @@ class NearCopies:
         owners: list[NDArray[np.int64]] = []
         whole: list[NDArray[np.uint64]] = []
         for start, batch in _batches(keys):
-            for row, minhash in batch.minhashes(self._grain.shingle):
+            for row, minhash in batch.minhashes(self._grain):
                 self._lsh.insert(start + row, minhash)
             hashes, rows = batch.windows(self._grain.window, _STRIDE)
             anchors.append(hashes)
@@ -97,7 +99,7 @@ class NearCopies:
         """All near copies of the keys, in the keys' order; equal keys are not among them."""
         for start, batch in _batches(keys):
             found: dict[tuple[int, int], Found] = {}
-            for row, minhash in batch.minhashes(self._grain.shingle):
+            for row, minhash in batch.minhashes(self._grain):
                 for place in self._lsh.query(minhash):
                     similarity = likeness(batch.keys[row], self._keys[place], self._grain)
                     if similarity >= self._threshold:
@@ -114,34 +116,31 @@ class NearCopies:
         """Where one key stands whole in the other; what is contained shares its middle window."""
         hashes, rows = batch.windows(self._grain.window, 1)
         for row, place in self._whole.pairs(hashes, rows):
-            if stands_in(self._keys[place], batch.keys[row]):
+            if stands_in(self._keys[place], batch.keys[row], self._grain):
                 yield row, place
         hashes, rows = batch.middles(self._grain.window, _STRIDE)
         for row, place in self._inner.pairs(hashes, rows):
             inner, outer = batch.keys[row], self._keys[place]
-            if 2 * len(inner) >= len(outer) and stands_in(inner, outer):
+            if 2 * len(inner) >= len(outer) and stands_in(inner, outer, self._grain):
                 yield row, place
 
 
 def likeness(one: str, other: str, grain: Grain) -> float:
     """How like two keys are, from 0 to 1: the least of their parts' Jaccard similarities.
 
-    Part by part, so that a pair of texts is not taken for another with the same long premise. Keys of different
-    numbers of parts are not alike.
+    Part by part, so that a pair of texts is not taken for another with the same long premise.
     """
-    left, right = one.split(_SEPARATOR), other.split(_SEPARATOR)
-    if len(left) != len(right):
-        return 0.0
+    fewer, more = sorted((one.split(_SEPARATOR), other.split(_SEPARATOR)), key=len)
     least = 1.0
-    for part in sorted(left, key=len, reverse=True):
-        alike = [_jaccard(part, candidate, grain) for candidate in right]
-        best = max(range(len(right)), key=alike.__getitem__)
+    for part in sorted(fewer, key=len, reverse=True):
+        alike = [_jaccard(part, candidate, grain) for candidate in more]
+        best = max(range(len(more)), key=alike.__getitem__)
         least = min(least, alike[best])
-        del right[best]
-    return least
+        del more[best]
+    return least if _negligible(more, grain) else 0.0
 
 
-def stands_in(inner: str, outer: str) -> bool:
+def stands_in(inner: str, outer: str, grain: Grain) -> bool:
     """Whether one key is the other with a longer text: the longest part stands whole within, the others are the same.
 
     The others must be, because a longer hypothesis under the same premise is another item.
@@ -153,7 +152,15 @@ def stands_in(inner: str, outer: str) -> bool:
         if part not in theirs:
             return False
         theirs.remove(part)
-    return len(theirs) == 1 and longest in theirs[0]
+    around = next((part for part in theirs if longest in part), None)
+    if around is None:
+        return False
+    theirs.remove(around)
+    return _negligible(theirs, grain)
+
+
+def _negligible(parts: Sequence[str], grain: Grain) -> bool:
+    return all(len(part) < grain.shortest for part in parts)
 
 
 def _jaccard(one: str, other: str, grain: Grain) -> float:
@@ -199,19 +206,22 @@ class _Batch:
         hashes ^= hashes >> np.uint64(32)
         return hashes, self._separators[length : length + count] == self._separators[:count]
 
-    def minhashes(self, length: int) -> Iterator[tuple[int, Any]]:
-        """Rows that have shingles, and the MinHash of each."""
+    def minhashes(self, grain: Grain) -> Iterator[tuple[int, Any]]:
+        """Rows with a part that is long enough to be compared by shingles, and the MinHash of these parts."""
         from datasketch import MinHash
 
-        hashes, valid = self._hashed(length)
+        hashes, valid = self._hashed(grain.shingle)
+        ends = np.flatnonzero(self._codes == ord(_SEPARATOR))
+        lengths = np.diff(ends, prepend=-1) - 1
+        valid = valid & np.repeat(lengths >= grain.shortest, lengths + 1)[: len(hashes)]
         rows = self._row[: len(hashes)][valid].astype(np.uint64)
         tagged = np.sort(rows << np.uint64(32) | hashes[valid] >> np.uint64(32))
+        # Of equal neighbours the first stays; ~first is not the first, so the first of all does.
         tagged = tagged[np.diff(tagged, prepend=~tagged[:1]) != 0]
         rows = tagged >> np.uint64(32)
         starts = np.flatnonzero(np.diff(rows, prepend=~rows[:1]))
-        ends = [*starts[1:].tolist(), len(tagged)]
         shingles = tagged.astype(np.uint32).tolist()
-        sets = (shingles[start:end] for start, end in zip(starts.tolist(), ends, strict=False))
+        sets = (shingles[start:end] for start, end in pairwise([*starts.tolist(), len(tagged)]))
         # The shingles are hashes already; MinHash mixes them once more.
         made = MinHash.generator(sets, num_perm=_PERMUTATIONS, seed=1, hashfunc=int)
         yield from zip(rows[starts].tolist(), made, strict=True)
@@ -232,11 +242,11 @@ class _Batch:
             longest = max(parts, key=len)
             before = sum(len(part) + 1 for part in parts[: parts.index(longest)])
             first.append(start + before + max((len(longest) - length - count + 1) // 2, 0))
-        places = (np.array(first, np.int64)[:, None] + np.arange(count)).ravel()
-        places = places[places < len(hashes)]
-        # A part that is too short has none: the window would reach over its end.
-        places = places[valid[places]]
-        return hashes[places], self._row[places]
+        places = np.array(first, np.int64)[:, None] + np.arange(count)
+        # All of them or none: with some, what is found would depend on where in the batch the row stands.
+        places = places[places[:, -1] < len(hashes)]
+        chosen = places[valid[places].all(axis=1)].ravel()
+        return hashes[chosen], self._row[chosen]
 
 
 class _Filter:

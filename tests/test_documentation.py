@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from importlib import import_module
 from pathlib import Path
 
 import launching
 import pytest
+import terminal
 import typer
 import yaml
 from launching import ROOT
 
 import converters
 from converters import Mixture, Task
-from unimc.cli import COMMANDS
+from unimc.cli import COMMANDS, add
 from unimc.commands import configuration
 from unimc.commands.run_config import RunConfig
 
@@ -23,8 +24,9 @@ PAGES = (
     "README.md",
     "README.zh.md",
     "CONTRIBUTING.md",
-    *(f"benchmarks/{p.name}" for p in ROOT.glob("benchmarks/*.md")),
+    *(str(p.relative_to(ROOT)) for folder in ("benchmarks", "docs") for p in sorted(ROOT.glob(f"{folder}/*.md"))),
 )
+IN_BOTH_LANGUAGES = [(page, page.replace(".md", ".zh.md")) for page in PAGES if page.replace(".md", ".zh.md") in PAGES]
 CONFIGURATIONS = sorted((ROOT / "configs").glob("*.yaml"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -53,8 +55,15 @@ def commands() -> list[tuple[str, str]]:
 def parse(name: str, arguments: list[str]) -> None:
     """Lets the command line parser of a subcommand read its arguments, without running it."""
     app = typer.Typer()
-    app.command(name)(getattr(import_module(f"unimc.commands.{name}"), name))
-    typer.main.get_command(app).make_context(name, arguments)
+    add(app, name)
+    command = typer.main.get_command(app)
+    if hasattr(command, "resolve_command"):  # a command with subcommands of its own
+        arguments = [name, *arguments]
+    while hasattr(command, "resolve_command"):
+        context = command.make_context(name, arguments[:1])
+        _, command, arguments = command.resolve_command(context, arguments)
+    if arguments != ["--help"]:
+        command.make_context(name, arguments)
 
 
 @pytest.mark.parametrize(("page", "command"), commands(), ids=lambda value: value.replace(" ", "_")[:70])
@@ -68,7 +77,9 @@ def test_every_command_in_the_documentation_parses(page: str, command: str) -> N
         words = words[1:]
     first = words[0]
     if first == "unimc":
-        if len(words) > 2 and not words[1].startswith("-"):
+        if words[1:2] == ["task"] and len(words) == 3:  # the bare name of a command below `task`
+            parse("task", [words[2], "--help"])
+        elif len(words) > 2 and not words[1].startswith("-"):
             parse(words[1], words[2:])
         else:  # the bare name of a command
             assert words[1:] == ["--help"] or words[1] in COMMANDS
@@ -89,6 +100,10 @@ def test_every_command_in_the_documentation_parses(page: str, command: str) -> N
 def test_a_command_with_an_unknown_option_would_be_noticed() -> None:
     with pytest.raises(Exception, match="No such option"):
         parse("tasks", ["--tongue", "zh"])
+    with pytest.raises(Exception, match="No such option"):
+        parse("task", ["init", "mail.csv", "--lable", "y"])
+    with pytest.raises(Exception, match="No such command"):
+        parse("task", ["initial", "mail.csv"])
 
 
 @pytest.mark.parametrize(("page", "body"), blocks("python"), ids=lambda value: value[:20])
@@ -100,7 +115,10 @@ def test_every_python_block_compiles(page: str, body: str) -> None:
 def test_every_card_in_the_documentation_is_valid(page: str, body: str, tmp_path: Path) -> None:
     path = tmp_path / f"{yaml.safe_load(body)['name']}.yaml"
     path.write_text(body, encoding="utf-8")
-    assert Task.from_file(path).label_names, page
+    task = Task.from_file(path)
+    assert task.split_names, page
+    for split in task.rows:
+        assert task.load(split)
 
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
@@ -112,13 +130,41 @@ def test_every_configuration_is_valid_and_names_tasks_that_exist(path: Path) -> 
         assert converters.get(entry if isinstance(entry, str) else entry["task"])
 
 
-def test_both_languages_of_the_readme_show_the_same_things() -> None:
-    for kind in ("bash", "python", "yaml", ""):
-        english, chinese = (
-            [body.count("\n") for page, body in blocks(kind) if page == readme]
-            for readme in ("README.md", "README.zh.md")
-        )
+@pytest.mark.parametrize("pages", IN_BOTH_LANGUAGES, ids=lambda pages: pages[0])
+def test_both_languages_of_a_page_show_the_same_things(pages: tuple[str, str]) -> None:
+    for kind in ("bash", "python", "yaml", "csv", ""):
+        english, chinese = ([body.count("\n") for page, body in blocks(kind) if page == one] for one in pages)
         assert english == chinese, kind
+    texts = [(ROOT / page).read_text(encoding="utf-8") for page in pages]
+    for form in (r"^#+ ", r"^\| "):
+        assert len({len(re.findall(form, text, re.MULTILINE)) for text in texts}) == 1, form
+
+
+@pytest.mark.parametrize("page", ["docs/tasks.md", "docs/tasks.zh.md"])
+def test_the_tutorial_on_tasks_does_what_it_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files, typed in, become the card that is shown, and what the commands say is what is printed there."""
+    monkeypatch.chdir(tmp_path)
+    shown = {kind: [body for where, body in blocks(kind) if where == page] for kind in ("csv", "yaml", "bash", "")}
+    name = "mail" if page == "docs/tasks.md" else "liuyan"
+    (tmp_path / name).mkdir()
+    for split, body in zip(("train", "test"), shown["csv"], strict=True):
+        (tmp_path / name / f"{split}.csv").write_text(body, encoding="utf-8")
+    said = terminal.unimc(*shlex.split(shown["bash"][0])[1:])
+    card = tmp_path / name / f"{name}.yaml"
+    assert said.out == shown[""][0]
+    assert card.read_text(encoding="utf-8") == shown["yaml"][0]
+    card.write_text(shown["yaml"][1], encoding="utf-8")
+    check = next(body for body in shown["bash"] if "unimc task check" in body)
+    said = terminal.unimc(*shlex.split(check)[1:])
+    assert said.code == 0
+    assert shown[""][1] in said.out
+
+
+@pytest.mark.parametrize("page", ["docs/tasks.md", "docs/tasks.zh.md"])
+def test_the_tutorial_on_tasks_explains_every_key(page: str) -> None:
+    schema = json.loads((ROOT / "converters/schema.json").read_text(encoding="utf-8"))
+    rows = [line.split("|")[1] for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
+    assert set(schema["properties"]) <= {key for cell in rows for key in re.findall(r"`(\w+)`", cell)}
 
 
 @pytest.mark.slow

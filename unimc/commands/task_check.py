@@ -75,6 +75,8 @@ def _say_problems(found: Inspection) -> None:
 
 def _report(declared: Task, split: str, found: Inspection) -> Iterator[str]:
     """The counts of a split, a line each."""
+    from rich.cells import cell_len
+
     yield f"\n{split} ({found.source})"
     yield f"  rows: {found.rows:,}; skipped on purpose: {found.skipped:,}; can't be converted: {found.failing:,}"
     yield f"  examples: {found.converted:,}; with an option given twice (merged): {found.merged:,}"
@@ -83,9 +85,9 @@ def _report(declared: Task, split: str, found: Inspection) -> Iterator[str]:
     labelled = found.converted - found.unlabelled
     if labelled and found.labels:
         yield "  labels:"
-        width = max(len(name) for name in found.labels)
+        width = max(map(cell_len, found.labels))  # of a terminal: a Chinese character takes two cells
         for name, count in found.labels.most_common():
-            yield f"    {name:<{width}}  {count:>7,}  {count / labelled:6.1%}"
+            yield f"    {name}{' ' * (width - cell_len(name))}  {count:>7,}  {count / labelled:6.1%}"
     if found.positions:
         places = ", ".join(f"{place}: {found.positions[place]:,}" for place in sorted(found.positions))
         yield f"  place of the right option: {places}"

@@ -33,6 +33,10 @@ def init(
     label: Annotated[
         str | None, typer.Option(help="The column of labels (or of answers, where rows have options of their own).")
     ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(help="The column that holds each row's own options; repeated, one column for each option."),
+    ] = None,
     question: Annotated[str | None, typer.Option(help="The question to the model; proposed if not given.")] = None,
     language: Annotated[str | None, typer.Option(help="en or zh; told from the script if not given.")] = None,
     name: Annotated[str | None, typer.Option(help="The task's name; the file's if not given.")] = None,
@@ -47,7 +51,9 @@ def init(
 
     rows = files.read_file(file)
     split, called = _split_and_name(file)
-    name = name or called
+    name = called if name is None else name
+    if not name.strip() or "/" in name:
+        raise InputError(f"--name {name!r}: a name has no slash and is not empty; use letters, digits and underscores")
     output = output or file.with_name(f"{name}.yaml")
     if output.suffix not in (".yaml", ".yml"):
         raise InputError(f"--output {output}: the name of a card ends in .yaml")
@@ -55,20 +61,25 @@ def init(
         raise InputError(f"{output} is there already; give another name by --output, or --force to overwrite it")
     found = columns.columns(rows)
     _check_separator(file, list(found))
-    given = [*(text or ()), *([label] if label is not None else ())]
+    given = [*(text or ()), *([label] if label is not None else ()), *(options or ())]
     for column in given:
         if column not in found:
             raise InputError(f"{file}: no column {column!r}; the columns are: {', '.join(found)}")
     if len(text or ()) > 2 or len(set(given)) < len(given):
-        raise InputError("--text names one or two columns, and --label another; for more, edit the card's templates")
+        raise InputError("--text names one or two columns, --label and --options others; for more, edit the card")
     typer.echo(f"{file}: {len(rows):,} rows; columns: {', '.join(found)}")
 
     every = list(found.values())
     identity = guesses.id_column([one for one in every if one.name not in given], len(rows))
     taken = {*given, *([identity] if identity else [])}
-    choices = guesses.options([one for one in every if one.name not in taken])
-    options = choices.columns
-    taken |= {*options, *choices.others}
+    if (nested := guesses.nested_options(every)) is not None:
+        raise InputError(
+            f"{file}: column {nested!r} holds mappings; write this card by hand: `options: {nested}.KEY` and, where "
+            "the mapping names the options too, `is: key` in `answer`"
+        )
+    if not options:
+        options = _settle_options(guesses.options([one for one in every if one.name not in taken]))
+    taken |= {*options}
     asks: str | None = None
     texts: Sequence[str] = text or ()
     if options:
@@ -77,7 +88,7 @@ def init(
         asks, about = guesses.question_and_passage(every, {*taken, *filter(None, [label])})
         texts = texts or ((about,) if about is not None else ())
     elif label is None:
-        label = _settle("--label", "holds the labels", guesses.label(every, taken), optional=True)
+        label = _settle("--label", "holds the labels", guesses.label(every, rows, taken), optional=True)
     if not texts and asks is None:
         texts = _settle_texts(guesses.texts(every, {*taken, *filter(None, [label])}))
     parts = [*texts, *filter(None, [asks])]
@@ -96,7 +107,7 @@ def init(
         columns=found,
         texts=tuple(texts),
         label=label,
-        options=options,
+        options=tuple(options),
         asks=asks,
         id=identity,
         question=question,
@@ -180,6 +191,14 @@ def _asked(prompt: str, fit: Sequence[str], none: Collection[str]) -> str | None
         typer.echo(f"{said!r} is none of: {', '.join(fit)}")
 
 
+def _settle_options(found: Found) -> list[str]:
+    """The columns of a row's own options; asked for if several hold lists."""
+    if found.sure:
+        return list(found.columns)
+    one = _settle("--options", "holds each row's own options", found, optional=True)
+    return [one] if one is not None else []
+
+
 def _settle_texts(found: Found) -> Sequence[str]:
     if found.sure and found.columns:
         return found.columns
@@ -187,8 +206,12 @@ def _settle_texts(found: Found) -> Sequence[str]:
         raise InputError("no column holds texts; say with --text which one is judged")
     if not _on_a_terminal():
         raise InputError(f"which column holds the text? {', '.join(found.others)} would do; say it with --text")
-    one = _asked(f"Which column holds the text that is judged? ({', '.join(found.others)})", found.others, ())
-    return [one] if one is not None else []
+    first = _asked(f"Which column holds the text that is judged? ({', '.join(found.others)})", found.others, ())
+    rest = [column for column in found.others if column != first]
+    second = _asked(
+        f"Which one holds the other text of a pair? ({', '.join([*rest, 'none'])})", [*rest, "none"], ["none"]
+    )
+    return [column for column in (first, second) if column is not None]
 
 
 def _language(texts: Sequence[str]) -> str:

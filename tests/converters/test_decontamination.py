@@ -140,7 +140,7 @@ def test_another_text_about_the_same_is_no_copy(text: str, language: str) -> Non
             "The hens belong to the neighbour.",
             "glue made of rice",
         ),
-        ("zh", LONG["zh"], "面馆的老板起得很早。", "学生们去了山上。", "总共装了二十多袋"),
+        ("zh", LONG["zh"], "面馆的老板每天起得比村里谁都早，汤也熬得好。", "学生们昨天去了山上。", "总共装了二十多袋"),
     ],
 )
 def test_a_pair_is_no_copy_of_another_pair_with_the_same_long_premise(
@@ -152,6 +152,14 @@ def test_a_pair_is_no_copy_of_another_pair_with_the_same_long_premise(
     assert changed != premise
     rows = (one(premise, language, textb=other), one(changed, language, textb=hypothesis), one(premise, language))
     assert kinds(*rows, index=index) == ["", "near", ""]
+
+
+@pytest.mark.parametrize(("language", "text", "word"), [("en", ENGLISH[2], "museum"), ("zh", CHINESE[1], "老板")])
+def test_a_word_asked_about_does_not_hide_the_text(language: str, text: str, word: str) -> None:
+    """One task names the pronoun beside its sentence, another leaves a gap in it."""
+    index = HeldOut()
+    index.add("coreference", "test", [one(text, language, textb=word)])
+    assert kinds(one(text, language), one(text.replace(word, "_"), language), index=index) == ["near", "near"]
 
 
 def test_the_order_of_a_pair_does_not_hide_it() -> None:

@@ -12,7 +12,7 @@ from converters.files import SUFFIXES
 
 CARDS = Path(converters.__file__).parent / "tasks"
 NAMES = sorted(path.stem for path in CARDS.glob("*/*.yaml"))
-DATA = Path(os.environ.get("UNIMC_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
+DATA = Path(os.environ.get("UNIMC_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 ROWS = 500
 
 pytestmark = pytest.mark.data
