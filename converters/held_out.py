@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from converters import registry, suites
-from converters.decontamination import HeldOut
 from converters.folders import splits_on_hand
 from converters.task import Task
 from unimc.example import InputError
+
+if TYPE_CHECKING:
+    from converters.decontamination import HeldOut
 
 
 def tasks(names: Sequence[str | Path | Task]) -> list[tuple[Task, str | None]]:
@@ -42,6 +45,8 @@ def index(
     Raises:
         InputError: if one can't be read.
     """
+    from converters.decontamination import HeldOut
+
     found = HeldOut(near, progress)
     for task, named in tasks(names):
         for split in [named] if named else evaluation_splits(task, data_dir):

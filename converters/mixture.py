@@ -9,16 +9,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converters import card, held_out, licences, registry
-from converters.decontamination import NEAR, OverlapRow, decontaminate
 from converters.loading import Loaded
 from converters.mixture_checks import check_mixture, check_part
 from converters.options import shuffled, subsampled
 from converters.shares import shares
 from converters.task import Task
 from unimc.example import InputError, MultipleChoiceExample
+
+if TYPE_CHECKING:
+    from converters.decontamination import OverlapRow
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Mixture:
         data_dir: as in `Task.load`.
         held_out: tasks (or `name:split`, or suites) that must not be trained on; their evaluation splits are read, and
             rows that stand there too are dropped.
-        near: similarity from which a row counts as a copy of a held-out one; None = only exact copies.
+        near: similarity from which a row counts as a copy of a held-out one (`converters.decontamination`); None = only
+            exact copies.
         decontaminate: False = only the names of held-out tasks are kept out, their rows are not looked at.
         progress: whether to show progress bars; by default only on a terminal.
 
@@ -108,7 +111,7 @@ class Mixture:
     seed: int = 0
     data_dir: str | Path | None = None
     held_out: Sequence[str | Path | Task] = ()
-    near: float | None = NEAR
+    near: float | None = 0.8
     decontaminate: bool = True
     progress: bool | None = None
     note: str = ""
@@ -144,6 +147,8 @@ class Mixture:
     def examples(self) -> list[MultipleChoiceExample]:
         """The mixed examples, shuffled; the same for the same seed and files. Fills `report` and `overlaps`."""
         from tqdm import tqdm
+
+        from converters.decontamination import decontaminate
 
         index = None
         if self.held_out and self.decontaminate:

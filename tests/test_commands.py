@@ -19,7 +19,19 @@ import converters
 from unimc.cli import COMMANDS, main
 
 Unimc = Callable[..., str]
-HEAVY = ("torch", "transformers", "datasets", "accelerate", "evaluate", "sklearn", "matplotlib", "pandas")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "datasketch",
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "evaluate",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+)
 
 
 @pytest.fixture

@@ -212,6 +212,19 @@ def test_a_text_is_found_within_a_held_out_one_if_it_is_most_of_it(language: str
     assert kinds(one(most, language), one(little, language), index=index) == ["contained", ""]
 
 
+@given(language=st.sampled_from(["en", "zh"]), before=st.integers(0, 9), length=st.integers(10, 90))
+def test_what_is_found_within_a_text_does_not_depend_on_what_stands_beside_it(
+    language: str, before: int, length: int
+) -> None:
+    held, row = one(LONG[language][: 2 * length - 9], language), one(LONG[language][:length], language)
+    alone, among = HeldOut(), HeldOut()
+    alone.add("long", "test", [held])
+    among.add("long", "test", [one("x" * before + "?", language), held])
+    expected = alone.search([row])
+    assert among.search([row]) == expected
+    assert among.search([one("y" * before + "!", language), row])[1:] == expected
+
+
 # ---- what is counted and what is kept
 
 
