@@ -79,7 +79,8 @@ def convert(task: Task, row: Row, wording: Wording, split: str, place: str) -> C
         task=task.name,
         id=f"{split}/{where}" if split else where,
         language=task.language,
-        identity=wording.identity(row, fixed_labels=task.label_set is not None),
+        # By the default wording, so that a variant which reads other columns is still the same item.
+        identity=task.wording().identity(row, fixed_labels=task.label_set is not None),
     )
     return Converted(example, len(kept) < len(options))
 

@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,10 @@ def read_file(path: Path) -> list[Mapping[str, Any]]:
 
 def _text(path: Path) -> str:
     content = path.read_bytes()
-    content = gzip.decompress(content) if path.suffix == ".gz" else content
+    try:
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except zlib.error as problem:  # the one error of a damaged archive that is no OSError
+        raise InputError(f"{path}: cannot be read: {problem}") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -58,11 +62,18 @@ def _text(path: Path) -> str:
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a file has; of JSON lines without parsing them."""
-    if ".jsonl" in path.name:
+    """How many rows a file has; of JSON lines without parsing them.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
+    if ".jsonl" not in path.name:
+        return len(read_file(path))
+    try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return sum(1 for line in file if line.strip())
-    return len(read_file(path))
+    except (OSError, EOFError, zlib.error) as problem:
+        raise InputError(f"{path}: cannot be read: {problem}") from None
 
 
 def read_json(path: Path) -> Any:

@@ -34,10 +34,18 @@ def check_mixture(mixture: Mixture) -> None:
         raise InputError("mixture: tasks: empty; name at least one task")
     if mixture.cap is None:
         raise InputError("mixture: cap must be a whole number, 1 or more, not None")
+    for name in ("shuffle_options", "decontaminate"):
+        if not isinstance(getattr(mixture, name), bool):
+            raise InputError(f"mixture: {name} must be true or false, not {getattr(mixture, name)!r}")
+    near: Any = mixture.near
+    if near is not None and (isinstance(near, bool) or not isinstance(near, int | float)):
+        raise InputError(f"mixture: near must be a number from 0.5 to 0.95, or null, not {near!r}")
     for name, least in (("cap", 1), ("size", 1), ("copies", 1), ("max_options", 2)):
         whole(getattr(mixture, name), f"mixture: {name}", least)
     if mixture.sampling not in SAMPLING:
-        raise InputError(f"mixture: sampling: {card.did_you_mean(mixture.sampling, SAMPLING)}")
+        raise InputError(
+            f"mixture: sampling: unknown {mixture.sampling!r}; {card.did_you_mean(mixture.sampling, SAMPLING)}"
+        )
     temperature: Any = mixture.temperature
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not temperature >= 1:
         raise InputError(f"mixture: temperature must be a number, 1 or more, not {temperature!r}")

@@ -23,7 +23,7 @@ def read(path: str | Path, language: str | None = None) -> list[MultipleChoiceEx
 
     Args:
         path: JSON lines, or a list of objects; plain or gzipped. Beside the form's own keys, `id`, `names` (what comes
-            back for each choice) and `language` are read; others are let be.
+            back for each choice), `language` and `identity` (`MultipleChoiceExample`) are read; others are let be.
         language: of rows that don't say theirs; by default Chinese where a row has a Chinese character, else English.
 
     Raises:
@@ -44,7 +44,7 @@ def read(path: str | Path, language: str | None = None) -> list[MultipleChoiceEx
 
 
 def write(examples: Iterable[MultipleChoiceExample], path: Path) -> None:
-    """Writes examples so that `read` gives them back."""
+    """Writes examples so that `read` gives them back; their task goes into their ids, for `read` names the file."""
     with path.open("w", encoding="utf-8") as file:
         for example in examples:
             row: dict[str, Any] = {
@@ -61,6 +61,8 @@ def write(examples: Iterable[MultipleChoiceExample], path: Path) -> None:
                 row["labels"] = list(example.labels)
             if example.names != example.options:
                 row["names"] = list(example.names)
+            if example.identity:
+                row["identity"] = list(example.identity)
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
@@ -68,7 +70,10 @@ def _example(row: Mapping[str, Any], number: int, task: str, language: str | Non
     choice = row.get("choice")
     if not isinstance(choice, list) or not all(isinstance(option, str) for option in choice):
         raise InputError(f"`choice` must be a list of texts, not {choice!r}; keys of the row: {', '.join(row)}")
-    texts = {key: row.get(key) or "" for key in ("texta", "textb", "question")}
+    texts = {key: "" if row.get(key) is None else row[key] for key in ("texta", "textb", "question")}
+    for key, text in texts.items():
+        if not isinstance(text, str):
+            raise InputError(f"`{key}` must be a text, not {text!r}")
     label, labels = row.get("label"), row.get("labels")
     if labels is not None and not isinstance(labels, list):
         raise InputError(f"`labels` must be a list of places in `choice`, not {labels!r}")
@@ -90,6 +95,7 @@ def _example(row: Mapping[str, Any], number: int, task: str, language: str | Non
         labels=merged if labels is not None else None,
         names=None if names is None else [names[place] for place in kept],
         task=task,
-        id=str(row.get("id", number)),
+        id=str(number if row.get("id") is None else row["id"]),
         language=row.get("language") or language or ("zh" if _HAN.search(said) else "en"),
+        identity=row.get("identity") or (),
     )

@@ -116,7 +116,7 @@ class Answer:
             return None
         text = values.key(value).strip()
         place: int | None = None
-        if self.kind == "index" and text.lstrip("-").isdecimal():
+        if self.kind == "index" and text.removeprefix("-").isdecimal():
             place = int(text) - self.start
         elif self.kind == "letter" and len(text) == 1 and text.isascii() and text.isalpha():
             place = ord(text.upper()) - ord("A")
@@ -197,7 +197,7 @@ class Wording:
         texts = tuple(filter(None, (passage, second)))
         if texts:
             return texts
-        return (question, *(() if fixed_labels else self.render_options(row)))
+        return tuple(filter(None, (question, *(() if fixed_labels else self.render_options(row)))))
 
     def render_options(self, row: Row) -> list[str]:
         """The options of a row, repeats included."""

@@ -44,6 +44,12 @@ def test_without_a_record_nothing_is_claimed() -> None:
     assert seen("a", examples("a", ["new"]), LISTED, {}).status == "seen"
 
 
+def test_a_record_of_a_part_of_the_training_claims_nothing_for_the_rest() -> None:
+    earlier = [{"task": "z", "split": "train", "rows": 9}, *LISTED]
+    assert seen("c", examples("c", ["new"]), earlier, TRAINED).status == "unknown"
+    assert seen("c", examples("c", ["new", "一只猫"]), earlier, TRAINED).status == "overlapping"
+
+
 def test_another_wording_of_the_same_item_is_the_same_item() -> None:
     one = MultipleChoiceExample(["yes", "no"], "Is it?", "A premise.", identity=["A premise.", "A claim."])
     other = MultipleChoiceExample(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converters import suites
+from converters.held_out import tasks as named_tasks
 from unimc.commands.arguments import comma_separated
 from unimc.example import InputError
 
@@ -62,8 +63,7 @@ def evaluate(
     if not named and not json_files:
         raise InputError("no tasks; name them with --tasks (`unimc tasks` lists them), or give a file with --json")
     sets = []
-    for name in suites.expanded(named):
-        task, _, split = name.partition(":")
+    for task, split in named_tasks(named):
         sets.append(evaluation_set(task, split or None, data_dir=data_dir, limit=limit, seed=seed, variant=variant))
     sets += [json_set(path, limit=limit, seed=seed) for path in json_files or ()]
     accelerator = Accelerator()
@@ -71,7 +71,8 @@ def evaluate(
     accelerator.print(f"world size {accelerator.num_processes}")
     loaded = UniMC.from_pretrained(model, max_length=max_length, device=accelerator.device)
     for one in sets:
-        loaded.answers[one.language]  # an error now, not after the tasks before it
+        for language in sorted({example.language for example in one.examples}):
+            loaded.answers[language]  # an error now, not after the tasks before it
     found = evaluate_tasks(
         loaded, sets, name=model, batch_size=batch_size, seed=seed, resamples=resamples, accelerator=accelerator
     )

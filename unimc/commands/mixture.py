@@ -35,14 +35,16 @@ def mixture(
 
     Example: unimc mixture configs/mixtures/english.yaml --licenses open
     """
-    from converters.mixture import Mixture
+    from converters.mixture import Mixture, resolved
     from converters.unimc_json import write
     from unimc.commands.tables import show_mixture
 
     section = card.read(file)
     if "tasks" not in section and "mixture" not in section:
         raise InputError(f"{file}: neither a mixture (`tasks`) nor a configuration with one (`mixture`)")
-    given = dict(card.mapping(section.get("mixture", section), f"{file}: mixture"))
+    # The draws of a training follow its own seed.
+    training = card.mapping(section.get("training") or {}, f"{file}: training")
+    given = {"seed": training.get("seed", 0), **resolved(section.get("mixture", section))}
     if licenses is not None:
         given["licences"] = comma_separated(licenses)
     if held_out is not None:
@@ -53,5 +55,6 @@ def mixture(
     examples = found.examples()
     show_mixture(found)
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         write(examples, output)
         typer.echo(f"{len(examples):,} examples written to {output}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import converters
+from converters.held_out import tasks as named_tasks
+from unimc.commands.arguments import comma_separated
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
@@ -19,13 +21,14 @@ if TYPE_CHECKING:
 
 def overlaps(
     tasks: Annotated[
-        list[str], typer.Argument(help="Names or YAML files; NAME:SPLIT for a split, else train.", show_default=False)
+        list[str],
+        typer.Argument(help="Names, YAML files or suites; NAME:SPLIT for a split, else train.", show_default=False),
     ],
     against: Annotated[
         list[str],
         typer.Option(
-            help="Names or YAML files of what they are searched in, separated by commas or given again; NAME:SPLIT for "
-            "a split, else test, else validation.",
+            help="Names, YAML files or suites of what they are searched in, separated by commas or given again; "
+            "NAME:SPLIT for a split, else test, else validation.",
             show_default=False,
         ),
     ],
@@ -44,9 +47,10 @@ def overlaps(
     """
     from converters.decontamination import HeldOut
     from unimc.commands.tables import show
+    from unimc.commands.tasks_to_sets import default_split
 
-    left = [_named(name, "train") for word in tasks for name in _names(word)]
-    right = [_named(name, None) for word in against for name in _names(word)]
+    left = [(card, split or "train") for card, split in _named(tasks)]
+    right = [(card, split or default_split(card)) for card, split in _named(against)]
     if not right:
         raise InputError("--against is empty; name at least one task (`unimc tasks` lists them)")
     both = sorted({f"{card.name}:{split}" for card, split in left} & {f"{card.name}:{split}" for card, split in right})
@@ -70,17 +74,9 @@ def overlaps(
     _show_pairs(pairs, texts, examples)
 
 
-def _names(word: str) -> list[str]:
-    return [name.strip() for name in word.split(",") if name.strip()]
-
-
-def _named(name: str, split: str | None) -> tuple[converters.Task, str]:
-    """A task and the split that is meant."""
-    from unimc.commands.tasks_to_sets import default_split
-
-    task, _, named = name.partition(":")
-    card = converters.get(task)
-    return card, named or split or default_split(card)
+def _named(words: Sequence[str]) -> list[tuple[converters.Task, str | None]]:
+    """The tasks named, each with the split named with it."""
+    return named_tasks([name for word in words for name in comma_separated(word)])
 
 
 def _table() -> Table:

@@ -41,6 +41,8 @@ def predict(
 
     examples = unimc_json.read(json_file, language)
     loaded = UniMC.from_pretrained(model)
+    for spoken in sorted({example.language for example in examples}):
+        loaded.answers[spoken]  # an error now, not after the rows before it
     answers = loaded.predict(iter(examples), multi_label=multi_label, threshold=threshold, batch_size=batch_size)
     bar = tqdm(answers, total=len(examples), desc=json_file.name, unit="ex", disable=None)
     lines = (
@@ -51,6 +53,7 @@ def predict(
         sys.stdout.writelines(lines)
         return
     # Beside its place first: a run that breaks off leaves no file that looks whole.
+    output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(f".{output.name}.part")
     with temporary.open("w", encoding="utf-8") as file:
         file.writelines(lines)

@@ -17,7 +17,7 @@ PREFERRED_SPLITS = ("test", "validation")
 
 
 def evaluation_set(
-    task: str,
+    task: str | converters.Task,
     split: str | None = None,
     *,
     data_dir: str | Path | None = None,
@@ -28,7 +28,7 @@ def evaluation_set(
     """The labelled examples of a task's split.
 
     Args:
-        task: name of a built-in task, or a YAML file.
+        task: name of a built-in task, or a YAML file, or the task itself.
         split: which split; the test split, else the validation split, if None.
         data_dir: folder of local data sets.
         limit: the most examples, drawn at random by the seed.

@@ -58,8 +58,9 @@ def train(
     recipe = configuration.build(RunConfig, settings, str(config))
     accelerator = make_accelerator(recipe.training, recipe.output)
     accelerator.print(f"world size {accelerator.num_processes}")
-    data = str(data_dir) if data_dir else recipe.mixture.get("data_dir")
-    drawn = {"seed": recipe.training.seed, **resolved_mixture(recipe.mixture), "data_dir": data}
+    section = resolved_mixture(recipe.mixture)
+    data = str(data_dir) if data_dir else section.get("data_dir")
+    drawn = {"seed": recipe.training.seed, **section, "data_dir": data}
     if licenses is not None:
         drawn["licences"] = comma_separated(licenses)
     recipe = replace(recipe, mixture=drawn)
