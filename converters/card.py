@@ -11,6 +11,8 @@ import yaml
 
 from unimc.example import InputError
 
+_MOST_ENTRIES = 1_000_000
+
 
 class _GivenTwice(yaml.MarkedYAMLError):
     """A key stands twice in one mapping."""
@@ -18,6 +20,28 @@ class _GivenTwice(yaml.MarkedYAMLError):
 
 class _Loader(yaml.SafeLoader):
     """The safe loader, which also refuses a key given twice: YAML would silently keep the last."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document, unless its aliases stand for far more than is written (a few lines can say 10^9 entries)."""
+        node: yaml.Node | None = super().get_single_node()
+        written: dict[int, int | None] = {}
+        if node is not None and _size(node, written) > max(_MOST_ENTRIES, 2 * len(written)):
+            raise yaml.YAMLError("its aliases stand for too many entries; write them out")
+        return node
+
+
+def _size(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """How many entries a node holds, those behind aliases counted each time; `known` gets the size of each node."""
+    if id(node) not in known:
+        known[id(node)] = None
+        entries = [] if isinstance(node, yaml.ScalarNode) else node.value
+        if isinstance(node, yaml.MappingNode):
+            entries = [entry for pair in entries for entry in pair]
+        known[id(node)] = 1 + sum(_size(entry, known) for entry in entries)
+    size = known[id(node)]
+    if size is None:
+        raise yaml.YAMLError("an alias stands for what it is part of; write it out")
+    return size
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -74,6 +98,8 @@ def parse(text: str, where: str) -> Any:
         raise InputError(f"{where}{_line(error)}: not valid YAML: {error.problem} ({hint})") from None
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{where}: not valid YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise InputError(f"{where}: lists or mappings stand in one another too deep to be read") from None
 
 
 def _line(error: yaml.MarkedYAMLError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from converters import card, rows
@@ -87,12 +88,21 @@ def _check_source(task: Task, where: str) -> None:
             for file in [listed] if isinstance(listed, str) else _list(listed, f"{here}.files.{split}"):
                 if not isinstance(file, str):
                     raise InputError(f"{here}.files.{split}: must be a file's name or a list of them, not {listed!r}")
+                _check_inside(file, f"{here}.files.{split}")
+        _check_inside(original["folder"], f"{here}.folder")
+    _check_inside(source.get("folder") or "", f"{where}: source.folder")
     if "files" in source:
         if len(source) > 1:
             raise InputError(f"{where}: source.files: goes with no other key of source")
         for split, file in card.mapping(source["files"], f"{where}: source.files").items():
             if not isinstance(file, str):
                 raise InputError(f"{where}: source.files.{split}: must be the path of one file, not {file!r}")
+
+
+def _check_inside(path: str, where: str) -> None:
+    """A card from a stranger names places below the data folder, and no others."""
+    if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+        raise InputError(f"{where}: {path!r} leaves the data folder; name a place below it (or use `files`)")
 
 
 def _list(value: Any, where: str) -> Sequence[Any]:

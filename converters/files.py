@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +126,9 @@ def _table(path: Path) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []
         for cells in lines:
             if len(cells) not in (0, len(header)):
-                hint = "" if tabs else "; put a text that holds a comma in double quotes"
                 raise InputError(
                     f"{path}, line {lines.line_num}: {len(cells)} cells for {len(header)} columns "
-                    f"({', '.join(header)}){hint}"
+                    f"({', '.join(header)}){_hint(header, tabs)}"
                 )
             if cells:
                 rows.append(dict(zip(header, cells, strict=True)))
@@ -138,6 +137,16 @@ def _table(path: Path) -> list[Mapping[str, Any]]:
         raise InputError(f"{path}, line {lines.line_num}: not a valid table: {problem}") from None
     finally:
         csv.field_size_limit(limit)
+
+
+def _hint(header: Sequence[str], tabs: bool) -> str:
+    """What to do about a row that has another number of cells than the header."""
+    if tabs:
+        return "; a cell of a TSV file can hold neither a tab nor a line break"
+    divider = next((mark for mark in ";\t|，；" if len(header) == 1 and mark in header[0]), None)
+    if divider is not None:
+        return f"; the columns seem to be divided by {divider!r}: save the file with commas"
+    return "; put a text that holds a comma in double quotes"
 
 
 def _parquet(path: Path) -> list[Mapping[str, Any]]:

@@ -37,11 +37,11 @@ _ANSWER_NAMES = ("answer", "answerkey", "answer_idx", "correct", "gold", "soluti
 _OPTION_NAMES = ("options", "choices", "choice", "candidates", "endings", "选项", "候选", "备选")
 _QUESTION_NAMES = ("question", "query", "problem", "prompt", "问题", "题目", "题干", "提问")
 _PASSAGE_NAMES = (
-    *("passage", "context", "article", "document", "paragraph", "story", "text", "premise"),
+    *("passage", "context", "article", "document", "paragraph", "story", "text", "texta", "premise"),
     *("文章", "材料", "正文", "背景", "段落", "上下文", "文本", "原文"),
 )
 _ID_NAMES = ("id", "idx", "index", "uid", "guid", "uuid", "qid", "pid", "key", "no", "编号", "序号", "标识")
-_PAIRS = (("premise", "hypothesis"), ("前提", "假设"), ("query", "document"), ("查询", "文档"))
+_PAIRS = (("premise", "hypothesis"), ("前提", "假设"), ("query", "document"), ("查询", "文档"), ("texta", "textb"))
 _NUMBERED = re.compile(r"(?P<stem>.*?)[ _-]?(?P<mark>[A-Ha-h]|[0-8]|[一二三四五六])$")
 _OPTION_STEMS = ("", "option", "choice", "ending", "candidate", "answer", "opt", "ans", "sol", "选项", "候选", "答案")
 MOST_LABELS = 1000
@@ -185,12 +185,18 @@ def _pairs(able: Sequence[Column]) -> list[tuple[str, str]]:
     return found
 
 
-def question_and_passage(columns: Sequence[Column], excluded: Collection[str]) -> tuple[str | None, str | None]:
-    """For rows with options of their own: the column that asks, and the one that is asked about, both by name."""
+def question_and_passages(columns: Sequence[Column], excluded: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
+    """For rows with options of their own: the column that asks, and what is asked about, all by name.
+
+    What is asked about is a column, or two that are named as a pair; nothing if no column is named so.
+    """
     able = [one for one in columns if one.name not in excluded and (one.plain or (one.lists and not one.mapping))]
     asks = next((one.name for one in _named(able, _QUESTION_NAMES)), None)
     about = next((one.name for one in _named(able, _PASSAGE_NAMES) if one.name != asks), None)
-    return asks, about
+    if about is None:
+        return asks, ()
+    pairs = _pairs([one for one in able if one.name != asks])
+    return asks, next((pair for pair in pairs if pair[0] == about), (about,))
 
 
 def answer(columns: Sequence[Column], excluded: Collection[str]) -> Found:

@@ -32,8 +32,11 @@ def tasks(names: Sequence[str | Path | Task]) -> list[tuple[Task, str | None]]:
 
 
 def evaluation_splits(task: Task, data_dir: str | Path | None) -> list[str]:
-    """The splits that a task is evaluated on: all that are there but those for training; all if only those are."""
-    there = splits_on_hand(task, data_dir)
+    """The splits that a task is evaluated on: all that are there but those for training; all if only those are.
+
+    Where none is there, those that the card names: reading them says what is missing.
+    """
+    there = splits_on_hand(task, data_dir) or list(task.split_names)
     return [split for split in there if not split.startswith("train")] or there
 
 
@@ -49,7 +52,10 @@ def index(
 
     found = HeldOut(near, progress)
     for task, named in tasks(names):
-        for split in [named] if named else evaluation_splits(task, data_dir):
+        splits = [named] if named else evaluation_splits(task, data_dir)
+        if not splits:
+            raise InputError(f"held_out: task {task.name} names no labelled split; name one, as {task.name}:test")
+        for split in splits:
             try:
                 found.add(task.name, split, task.load(split, data_dir, unlabelled=True))
             except InputError as problem:

@@ -47,6 +47,7 @@ class Inspection:
         option_counts: number of options -> examples.
         longest: characters of the longest question, passage and textb together, and the id of that example.
         empty: part of the text (passage, textb) -> examples where the card has it and the row nothing.
+        absent: columns that `skip` names and no row has.
         failing: rows that can't be converted.
         problems: what is wrong, each kind once.
         unknown: value of the label column that the card lacks -> rows.
@@ -64,6 +65,7 @@ class Inspection:
     option_counts: Counter[int] = field(default_factory=Counter)
     longest: tuple[int, str] = (0, "")
     empty: Counter[str] = field(default_factory=Counter)
+    absent: tuple[str, ...] = ()
     failing: int = 0
     problems: list[Problem] = field(default_factory=list)
     unknown: dict[str, Problem] = field(default_factory=dict)
@@ -98,7 +100,8 @@ def inspect(
             f"{table.source}: the card takes its labels from the column {label.text!r}, which is not there; the "
             f"columns are: {', '.join(table.columns)}. For a file without labels: --unlabelled"
         )
-    found = Inspection(table.source, rows=len(rows))
+    absent = tuple(str(column) for column in task.skip if column not in table.columns)
+    found = Inspection(table.source, rows=len(rows), absent=absent)
     found.labels.update(dict.fromkeys(task.label_names or (), 0))
     seen: dict[str, int] = {}
     for place, row in enumerate(rows):

@@ -52,7 +52,7 @@ def allowed(licence: str, wanted: Sequence[str]) -> bool:
 
     Args:
         licence: as a card gives it.
-        wanted: terms (`open`, `non-commercial`, `not-stated`), ids, or patterns of ids ("CC BY*").
+        wanted: terms (`open`, `non-commercial`, `not-stated`), ids, or patterns of ids ("CC BY-SA*").
 
     Raises:
         InputError: if one of `wanted` is neither, and fits no known id.

@@ -90,6 +90,11 @@ def read(
     total = len(rows.content)
     left_out: set[int] = set()
     for column in task.skip:
+        if column not in rows.columns:
+            raise InputError(
+                f"{rows.source}: task {task.name} skips by the column {column!r}, which is not there; the columns are: "
+                f"{', '.join(rows.columns)}"
+            )
         left_out |= {place for place, value in enumerate(rows.column(column)) if task.skips(column, value)}
     places = [place for place in range(total) if place not in left_out]
     if limit is not None and limit < len(places):

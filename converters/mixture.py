@@ -79,8 +79,8 @@ class Mixture:
         copies: the most times that a row is taken.
         max_options: examples with more options keep the right ones and others drawn at random; None = all.
         shuffle_options: whether the options of every example come in a random order.
-        licences: terms (open, non-commercial, not-stated), ids, or patterns of ids ("CC BY*"); other tasks are left out
-            (`left_out`). None = every licence.
+        licences: terms (open, non-commercial, not-stated), ids, or patterns of ids ("CC BY-SA*"); other tasks are left
+            out (`left_out`). None = every licence.
         seed: of all draws.
         data_dir: as in `Task.load`.
         held_out: tasks (or `name:split`, or suites) that must not be trained on; their evaluation splits are read, and
@@ -122,6 +122,12 @@ class Mixture:
     def __post_init__(self) -> None:
         check_mixture(self)
         self.parts = [_part(entry) for entry in self.tasks]
+        for part in self.parts:
+            if self.size is None and self.sampling == "proportional" and part.weight > self.copies:
+                raise InputError(
+                    f"mixture: task {getattr(part.task, 'name', part.task)}: weight {part.weight} would take rows more "
+                    f"than {self.copies} times; raise `copies`, or lower the weight"
+                )
         out = {task.name for task, _ in held_out.tasks(self.held_out)}
         both = sorted({registry.get(part.task).name for part in self.parts} & out)
         if both:

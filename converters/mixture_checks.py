@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import card
@@ -20,6 +21,9 @@ def check_part(part: Part) -> None:
     weight: Any = part.weight
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise InputError(f"{where}: weight must be a number above 0, not {weight!r}; leave the task out for 0")
+    for name, value in (("split", part.split), ("variant", part.variant or "")):
+        if not isinstance(value, str):
+            raise InputError(f"{where}: {name} must be a name, not {value!r}")
     whole(part.cap, f"{where}: cap", 1)
     whole(part.max_options, f"{where}: max_options", 2)
 
@@ -30,6 +34,11 @@ def check_mixture(mixture: Mixture) -> None:
         given = getattr(mixture, name)
         if given is not None and (isinstance(given, str | Mapping) or not isinstance(given, Sequence)):
             raise InputError(f"mixture: {name}: must be a list")
+    for licence in mixture.licences or ():
+        if not isinstance(licence, str):
+            raise InputError(f"mixture: licences: an entry must be a text, not {licence!r}")
+    if not isinstance(mixture.data_dir, str | Path | None):
+        raise InputError(f"mixture: data_dir must be a folder's path, not {mixture.data_dir!r}")
     if not mixture.tasks:
         raise InputError("mixture: tasks: empty; name at least one task")
     if mixture.cap is None:

@@ -16,7 +16,9 @@ import pytest
 from launching import ROOT
 
 import converters
+from unimc import InputError
 from unimc.cli import COMMANDS, main
+from unimc.commands.tasks_to_sets import json_set
 
 Unimc = Callable[..., str]
 HEAVY = (
@@ -110,6 +112,16 @@ def test_a_mixture_is_listed_filtered_by_licence_and_written(unimc: Unimc, tmp_p
     assert len((tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 20
 
 
+def test_the_mixture_of_a_configuration_is_drawn_as_its_training_draws_it(unimc: Unimc, tmp_path: Path) -> None:
+    def drawn(**sections: object) -> str:
+        config = {"mixture": {"tasks": ["sample_en_nli"], "cap": 5}, **sections}
+        (tmp_path / "run.yaml").write_text(json.dumps(config), encoding="utf-8")
+        unimc("mixture", tmp_path / "run.yaml", "--output", tmp_path / "rows.jsonl")
+        return (tmp_path / "rows.jsonl").read_text(encoding="utf-8")
+
+    assert drawn() == drawn(training={"seed": 0}) != drawn(training={"seed": 3})
+
+
 def test_a_file_of_the_released_form_is_evaluated_and_answered(unimc: Unimc, bert_folder: Path, tmp_path: Path) -> None:
     rows = [
         {"texta": f"第{number}场比赛", "question": "讲的是什么？", "choice": ["体育", "财经"], "label": number % 2}
@@ -121,10 +133,20 @@ def test_a_file_of_the_released_form_is_evaluated_and_answered(unimc: Unimc, ber
     assert "问题" in said
     (task,) = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["tasks"]
     assert (task["examples"], task["kind"], task["labels"]) == (6, "classification", ["体育", "财经"])
-    unimc("predict", "--model", bert_folder, "--json", path, "--output", tmp_path / "answers.jsonl")
-    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    output = tmp_path / "new folder" / "answers.jsonl"
+    unimc("predict", "--model", bert_folder, "--json", path, "--output", output)
+    answers = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     assert [answer["id"] for answer in answers] == [str(number) for number in range(6)]
     assert {answer["answer"] for answer in answers} <= {"体育", "财经"}
+
+
+def test_a_file_with_rows_of_one_label_and_of_several_is_refused(tmp_path: Path) -> None:
+    rows = [
+        {"texta": "雨", "choice": ["湿", "冷"], "question": "？", **right} for right in ({"labels": []}, {"label": 1})
+    ]
+    (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    with pytest.raises(InputError, match=r"x\.jsonl: the example '1' has `label`, others have `labels`"):
+        json_set(tmp_path / "x.jsonl")
 
 
 def test_tasks_lists_those_of_a_family(unimc: Unimc) -> None:
@@ -245,6 +267,18 @@ def test_training_writes_a_model_that_the_other_commands_take(tmp_path: Path, un
     ]
     resolved = json.loads((tmp_path / "run/config.json").read_text(encoding="utf-8"))
     assert resolved["mixture"]["tasks"] == ["sample_zh_nli", "sample_en_nli"]
+
+
+def test_training_takes_the_data_folder_that_its_mixtures_file_names(
+    tmp_path: Path, bert_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixture = tmp_path / "mixture.yaml"
+    mixture.write_text(json.dumps({"tasks": ["fewclue_tnews"], "data_dir": str(tmp_path / "数据")}), encoding="utf-8")
+    config = {"backbone": str(bert_folder), "output": str(tmp_path / "run"), "mixture": {"from": str(mixture)}}
+    (tmp_path / "run.yaml").write_text(json.dumps(config), encoding="utf-8")
+    with mock.patch("sys.argv", ["unimc", "train", "--config", str(tmp_path / "run.yaml")]), pytest.raises(SystemExit):
+        main()
+    assert f"{tmp_path / '数据'} itself is not a folder" in capsys.readouterr().err
 
 
 # ---- what is imported

@@ -251,6 +251,15 @@ def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_pa
         assert len(task["data_fingerprint"]) == 64
 
 
+def test_published_figures_stand_in_the_report_as_they_are_written(evaluation: Evaluation, tmp_path: Path) -> None:
+    task = evaluation.tasks[0].task
+    suite = {"name": "一组", "tasks": {"A": f"{task.name}:{task.split}"}, "published": [], "source": "Some UniMC Paper"}
+    replace(evaluation, settings={**evaluation.settings, "suites": [suite]}).write(tmp_path)
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Accuracy in per cent; examples of the last row: A 13. Published: Some UniMC Paper" in report
+    assert (tmp_path / "一组.csv").read_text(encoding="utf-8").startswith("model,parameters,setting,A,average")
+
+
 def test_every_prediction_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
     evaluation.write(tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -58,6 +58,14 @@ def check(path: Path | str, *options: object) -> Said:
     return unimc("task", "check", path, *options)
 
 
+@BOTH
+def test_a_column_to_skip_by_that_is_not_there_is_said(language: str, tmp_path: Path) -> None:
+    text = CARD[language]["text"]
+    assert "note" not in check(card(tmp_path, language, skip={text: [""]})).out
+    said = check(card(tmp_path, language, skip={f"{text}2": [""]}))
+    assert f"note: `skip` names the column '{text}2', which is not there" in said.out
+
+
 def failed(path: Path | str, *options: object) -> str:
     """All that a check says which must fail, on both streams."""
     said = check(path, *options)
@@ -172,6 +180,7 @@ def test_a_template_over_an_absent_column_is_said_once_with_the_columns_there_ar
     columns = MAIL[language].splitlines()[0].replace(",", ", ")
     assert f"mail.csv, row 0 (from 0): no column 'mesage'; the columns are: {columns} (and 3 more rows)" in said
     assert "4 rows can't be converted" in said
+    assert "longest text" not in said  # there is none
 
 
 @BOTH

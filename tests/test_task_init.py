@@ -60,8 +60,8 @@ def drafted(file: Path, *options: object, **more: Any) -> tuple[Task, Said]:
     """The card that the command writes beside a file, read again, and what was said."""
     said = unimc("task", "init", file, *options, **more)
     assert said.code == 0, said.err
-    line = next(line for line in said.out.splitlines() if line.startswith("written: "))
-    return Task.from_file(line.removeprefix("written: ")), said
+    written = said.out.partition("written: ")[2].splitlines()[0]  # what was asked last may stand in front of it
+    return Task.from_file(written), said
 
 
 def refused(file: Path, *options: object) -> str:
@@ -231,6 +231,32 @@ def test_rows_with_options_of_their_own(says: str, form: str, tmp_path: Path) ->
     assert [(e.question, list(e.options), e.label) for e in task.load("test")] == RIDDLES
 
 
+@pytest.mark.parametrize("second", ["", "And nobody has seen it."])
+def test_the_form_of_the_released_unimc_is_known(second: str, tmp_path: Path) -> None:
+    common = {"question": "谜底是什么？", "choice": ["猫", "河"]}
+    rows = [
+        {"texta": "只跑不走", "textb": "", **common, "answer": "河", "label": 1, "id": 0},
+        {"texta": "会抓老鼠", "textb": second, **common, "answer": "猫", "label": 0, "id": 1},
+    ]
+    task, said = drafted(put(tmp_path / "riddles.json", json.dumps(rows)), "--language", "zh")
+    assert (task.question, task.passage, task.textb) == ("{question}", "{texta}", "{textb}" if second else "")
+    assert ("not used: textb" in said.out) is not bool(second)
+    assert [example.label for example in task.load("test")] == [1, 0]
+
+
+def test_the_split_of_a_file_that_is_not_named_as_one_is_said(tmp_path: Path) -> None:
+    assert (
+        "  split: test, as the file's name tells none" in drafted(put(tmp_path / "inbox.csv", as_csv(ENGLISH)))[1].out
+    )
+    assert "split: " not in drafted(put(tmp_path / "mail" / "train.csv", as_csv(ENGLISH)))[1].out
+
+
+def test_what_was_found_is_said_before_the_question_is_asked_for(tmp_path: Path) -> None:
+    _, said = drafted(put(tmp_path / "inbox.csv", as_csv(ENGLISH)), typed="What is it about?\n")
+    asked = (said.out + said.err).index("Question to the model")
+    assert said.out.index("labels: column label") < asked
+
+
 # ---- what is odd in a file
 
 
@@ -385,6 +411,11 @@ def test_a_card_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
         (as_csv(ENGLISH), ["--output", "card.txt"], "--output card.txt: the name of a card ends in .yaml"),
         (as_csv(ENGLISH), ["--name", "a/b"], "a name has no slash"),
         (as_csv(CHINESE).replace(",", ";"), [], "'编号;留言;类别', that ';' seems to divide; save it with commas"),
+        (
+            "编号，留言，类别\n1，包裹丢了，物流\n2，请退款，退款\n",
+            [],
+            "'编号，留言，类别', that '，' seems to divide; save it",
+        ),
         (as_csv(ENGLISH).replace("label", "is it {so}?"), ["--label", "is it {so}?"], "rename it in the file"),
         ("message,label\nHello there,a\nGood evening,a \n", [], "'a' and 'a ', which differ only in blanks"),
         ("n,label\n1,7\n2,8\n", [], "no column holds texts; say with --text"),

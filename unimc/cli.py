@@ -57,3 +57,8 @@ def _guarded(app: Any) -> None:
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")  # in one piece: several processes may say it at once
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"error: {error.filename}: {error.strerror}; check the path and your rights\n")
+        sys.exit(2)

@@ -65,7 +65,7 @@ def caption(results: Mapping[str, Any], suite: Mapping[str, Any]) -> str:
     """How many examples stand behind our row, and where the others are from."""
     found = {f"{task['task']}:{task['split']}": task["examples"] for task in results["tasks"]}
     counts = ", ".join(f"{column} {found[name]:,}" for column, name in suite["tasks"].items())
-    return f"accuracy in per cent; examples of the last row: {counts}. Published: {suite['source']}"
+    return f"Accuracy in per cent; examples of the last row: {counts}. Published: {suite['source']}"
 
 
 def _cells(figures: Sequence[float | None]) -> list[str]:

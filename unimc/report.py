@@ -74,7 +74,7 @@ def markdown(results: Mapping[str, Any], plot: str | None = None) -> str:
             _line("---" if number < 3 else "---:" for number in range(len(comparison.columns(suite)))),
             *(_line(map(_cell, row)) for row in comparison.rows(results, suite)),
             "",
-            _cell(comparison.caption(results, suite)).capitalize(),
+            _cell(comparison.caption(results, suite)),
             "",
         ]
     lines += [

@@ -64,7 +64,7 @@ def seen(
         trained_on: the tasks that the checkpoint lists.
         texts: the hashes of its training texts; empty if it has none on record.
     """
-    same = any(entry.get("task") == task for entry in trained_on)
+    same = any(entry.get("task") == task and entry.get("rows") != 0 for entry in trained_on)
     if not texts:
         return Seen("seen" if same else "unknown")
     # A checkpoint that was trained before hashes were kept, and on: what it saw then is not on record.

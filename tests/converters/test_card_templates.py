@@ -142,6 +142,12 @@ def test_a_card_in_chinese_is_read(tmp_path: Path) -> None:
         ('"{text}"', "[", "not valid YAML"),
         ("kind: classification", "kind: multiple_choice", "options: missing; kind multiple_choice needs it"),
         ("kind: classification", "kind: classification\noptions: x", "options: kind classification has no options"),
+        ("kind: classification", "kind: classification\nsource: {folder: ../x}", "'../x' leaves the data folder"),
+        (
+            "kind: classification",
+            "kind: classification\nsource: {originals: [{folder: x, files: {test: /etc/passwd}}]}",
+            "'/etc/passwd' leaves the data folder",
+        ),
         ("kind: classification", "kind: classification\nsource: {hubb: x}", "source: unknown key 'hubb'; did you mean"),
         ("kind: classification", "kind: classification\nskip: {label: 3}", "skip.label: must be a list"),
         ("kind: classification", "kind: classification\nrows: {train: [x]}", r"rows.train\[0\]: must be a mapping"),
@@ -180,3 +186,28 @@ def test_an_answer_needs_what_belongs_to_it() -> None:
     ):
         with pytest.raises(InputError, match="task t: answer"):
             Task(name="t", kind="multiple_choice", question="{q}", options="o", answer=answer)
+
+
+BOMB = "a0: &a0 [甲, 乙]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (BOMB, "its aliases stand for too many entries"),
+        ("a: &a [1, *a]\n", "an alias stands for what it is part of"),
+        ("a: " + "[" * 5000 + "]" * 5000, "stand in one another too deep"),
+    ],
+)
+def test_a_text_made_to_cost_memory_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=problem) as caught:
+        Task.from_file(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_alias_is_read_as_what_it_stands_for(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(CARD.replace('"{text}"', '&text "{text}"') + "textb: *text\n", encoding="utf-8")
+    assert Task.from_file(path).textb == "{text}"

@@ -129,6 +129,7 @@ def test_a_task_both_trained_on_and_held_out_is_an_error(tmp_path: Path) -> None
         ({"tasks": [{"task": "snli", "weight": 0}]}, "snli: weight must be a number above 0"),
         ({"tasks": [{"task": "snli", "cap": 0}]}, "snli: cap must be a whole number"),
         ({"tasks": [{"task": 3}]}, "a task is a name, a YAML file or a Task, not 3"),
+        ({"tasks": [{"task": "snli", "weight": 5}]}, "snli: weight 5 would take rows more than 4 times"),
         ({"tasks": ["snli"], "cap": "many"}, "cap must be a whole number"),
         ({"tasks": ["snli"], "held_out": ["sts2"]}, "no task 'sts2'; did you mean 'sst2'"),
     ],
@@ -177,6 +178,23 @@ def test_a_held_out_task_without_its_rows_is_an_error_that_says_the_way_out(tmp_
         Mixture([card(tmp_path, "a", 3)], held_out=[str(path)]).examples()
 
 
+@pytest.mark.parametrize("files", [[], ["dev2.jsonl"]])
+def test_a_built_in_held_out_task_that_is_not_in_the_data_folder_is_an_error(files: list[str], tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / "data/en/snli").mkdir(parents=True)
+        (tmp_path / "data/en/snli" / name).write_text('{"premise": "雨", "hypothesis": "雪", "label": 0}\n', "utf-8")
+    mixture = Mixture([card(tmp_path, "a", 3)], held_out=["snli"], data_dir=tmp_path / "data")
+    with pytest.raises(InputError, match=r"held_out: task snli: no (folder|split).*decontaminate: false"):
+        mixture.examples()
+
+
+def test_a_held_out_task_without_any_labelled_split_must_say_which(tmp_path: Path) -> None:
+    labels = {"column": "label", "values": {0: "even", 1: "odd"}}
+    out = Task(name="out", kind="classification", passage="{text}", labels=labels, source={"folder": "en/out"})
+    with pytest.raises(InputError, match="task out names no labelled split; name one, as out:test"):
+        Mixture([card(tmp_path, "a", 3)], held_out=[out], data_dir=tmp_path).examples()
+
+
 def test_repeats_come_with_other_options() -> None:
     rows = [{"text": "文本", "label": 3}]
     labels = {"column": "label", "values": {number: f"标签{number}" for number in range(40)}}
@@ -202,6 +220,25 @@ def test_tasks_of_other_licences_are_left_out_and_named(tmp_path: Path) -> None:
         Mixture(paths, licences=["Apache-2.0"])
     with pytest.raises(InputError, match="nothing is called 'opne'; did you mean 'open'"):
         Mixture(paths, licences=["opne"])
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"near": "0.8"}, "near must be a number from 0.5 to 0.95, or null, not '0.8'"),
+        ({"near": True}, "near must be a number"),
+        ({"decontaminate": "false"}, "decontaminate must be true or false, not 'false'"),
+        ({"shuffle_options": 0}, "shuffle_options must be true or false, not 0"),
+        ({"licences": [5]}, "licences: an entry must be a text, not 5"),
+        ({"data_dir": 5}, "data_dir must be a folder's path, not 5"),
+        ({"tasks": [{"task": "sample_zh_topic", "split": 5}]}, "task sample_zh_topic: split must be a name, not 5"),
+        ({"tasks": [{"task": "sample_zh_topic", "variant": [5]}]}, "variant must be a name"),
+        ({"sampling": "unifrom"}, "sampling: unknown 'unifrom'; did you mean 'uniform'"),
+    ],
+)
+def test_a_plain_argument_that_is_not_valid_is_named(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        Mixture(**{"tasks": ["sample_zh_topic"], **given})
 
 
 def test_a_configuration_takes_a_mixture_from_a_file_and_changes_it(tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ def test_a_variant_changes_what_it_names_and_nothing_else() -> None:
     assert (example.question, example.passage, example.textb) == ("", "Ice is cold.", "snow melts")
 
 
+def test_a_variant_that_reads_other_columns_is_the_same_item() -> None:
+    labels = {"column": "y", "values": {0: "bad", 1: "good"}}
+    variants = {"named": {"labels": {0: "the {dish} is bad", 1: "the {dish} is good"}}}
+    task = Task(name="t", kind="classification", question="Is the {dish} good?", passage="{text}", labels=labels,
+                variants=variants)  # fmt: skip
+    row = {"text": "Warm soup.", "dish": "soup", "y": 1}
+    assert task.convert(row).key == task.convert(row, variant="named").key == "warmsoup"
+
+
 def test_an_unknown_variant_is_an_error() -> None:
     with pytest.raises(InputError, match="no variant 'shrot'; did you mean 'short'"):
         NLI.convert({}, variant="shrot")
@@ -105,6 +114,7 @@ def test_an_answer_by_index_letter_text_or_key() -> None:
     [
         ({"is": "index"}, 3),
         ({"is": "index"}, -1),
+        ({"is": "index"}, "--1"),
         ({"is": "index", "start": 1}, 0),
         ({"is": "index"}, "two"),
         ({"is": "letter"}, "D"),

@@ -7,14 +7,14 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from converters import Task
-from converters.files import read_file
+from converters.files import count_rows, read_file
 from unimc import InputError
 
 ROWS = [
@@ -136,6 +136,8 @@ def test_a_limit_draws_rows_by_seed_in_the_files_order() -> None:
 
 def test_rows_left_out_on_purpose_are_counted() -> None:
     rows = [*ROWS, {"正文": "不清楚", "标签": "-1"}]
+    with pytest.raises(InputError, match="skips by the column '标签二', which is not there"):
+        task(rows={"train": rows}, skip={"标签二": [-1]}).read("train")
     loaded = task(rows={"train": rows}, skip={"标签": [-1]}).read("train")
     assert (loaded.rows, len(loaded.examples), loaded.skipped) == (4, 3, 1)
 
@@ -169,7 +171,16 @@ def test_merged_rows_are_counted() -> None:
             "正文,标签\n好吃,便宜,好\n",
             r"train.csv, line 2: 3 cells for 2 columns \(正文, 标签\).*double quotes",
         ),
-        ("train.tsv", "正文\t标签\n好吃\n", r"train.tsv, line 2: 1 cells for 2 columns"),
+        (
+            "train.tsv",
+            "正文\t标签\n好吃\n",
+            r"train.tsv, line 2: 1 cells for 2 columns.*neither a tab nor a line break",
+        ),
+        (
+            "train.csv",
+            "正文；标签\n好吃,真的；好\n",
+            r"2 cells for 1 columns.*divided by '；': save the file with commas",
+        ),
         ("train.csv", '正文,标签\n"好吃,好\n', r"train.csv, line 2: not a valid table"),
         ("train.csv", "正文,正文\n好吃,好\n", "the column '正文' is there twice"),
         ("train.parquet", "no parquet", "train.parquet: not a valid Parquet file"),
@@ -233,8 +244,12 @@ def test_bytes_in_no_likely_encoding_are_not_given_one(tmp_path: Path) -> None:
         read_file(tmp_path / "x.csv")
 
 
-def test_a_broken_gzip_file_is_said(tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(lines(ROWS).encode())[:-20])
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:10] + b"\xff" * 40, lambda _: b"no"])
+def test_a_broken_gzip_file_is_said(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(lines(ROWS).encode())))
+    with pytest.raises(InputError, match=r"x\.jsonl\.gz: cannot be read"):
+        count_rows(path)
     with pytest.raises(InputError, match=r"x\.jsonl\.gz: cannot be read"):
         read_file(tmp_path / "x.jsonl.gz")
 

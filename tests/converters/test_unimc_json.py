@@ -62,6 +62,8 @@ def test_a_choice_given_twice_becomes_one_right_if_any_copy_is(tmp_path: Path) -
         ({**ROW, "label": "0"}, "label '0' is no place in `choice`"),
         ({**ROW, "labels": 1}, "`labels` must be a list"),
         ({**ROW, "texta": "", "question": ""}, "both empty"),
+        ({**ROW, "texta": 5}, "`texta` must be a text, not 5"),
+        ({**ROW, "identity": "面条"}, "identity must be a list of strings"),
         ({**ROW, "names": ["好"]}, "`names` must be a list with one name for each of the 2 choices"),
     ],
 )
@@ -83,3 +85,14 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert [(one.options, one.names, one.passage, one.textb, one.right, one.language) for one in again] == [
         (one.options, one.names, one.passage, one.textb, one.right, one.language) for one in examples
     ]
+
+
+def test_an_item_written_is_recognised_as_the_same(tmp_path: Path) -> None:
+    one = MultipleChoiceExample(["可以推断出：他在家"], "推断？", "灯亮着。", label=0, identity=["灯亮着。", "他在家"])
+    write([one], tmp_path / "out.jsonl")
+    (again,) = read(tmp_path / "out.jsonl")
+    assert again.fingerprint == one.fingerprint
+
+
+def test_an_id_of_null_is_none(tmp_path: Path) -> None:
+    assert [one.id for one in read(file(tmp_path, {**ROW, "id": None}, {**ROW, "id": None}))] == ["0", "1"]

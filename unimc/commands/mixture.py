@@ -18,7 +18,9 @@ def mixture(
     ],
     licenses: Annotated[
         str | None,
-        typer.Option(help='Only data with these licences: open, non-commercial, not-stated, or ids ("CC BY*").'),
+        typer.Option(
+            help='Only data with these licences: open, non-commercial, not-stated, or ids, as "MIT,CC BY-SA*".'
+        ),
     ] = None,
     held_out: Annotated[
         str | None,

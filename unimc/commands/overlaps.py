@@ -90,11 +90,13 @@ def _table() -> Table:
 
 def _add_rows(table: Table, where: str, total: int, matches: Sequence[tuple[Match, ...]]) -> None:
     """One row for each set in which something was found, and how many examples were found in any."""
+    from rich.markup import escape
+
     from converters.decontamination import KINDS
 
     def row(found_in: str, counts: Sequence[int]) -> None:
         share = f"{sum(counts) / total:.2%}" if total else ""
-        table.add_row(where, found_in, f"{total:,}", *(f"{count:,}" for count in counts), share)
+        table.add_row(escape(where), escape(found_in), f"{total:,}", *(f"{count:,}" for count in counts), share)
 
     sets = sorted({(match.task, match.split) for found in matches for match in found})
     for task, split in sets:
@@ -111,6 +113,7 @@ def _show_pairs(
     shown: int,
 ) -> None:
     """The texts of some pairs side by side, the least similar first: they are the doubtful ones."""
+    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
@@ -120,10 +123,11 @@ def _show_pairs(
     for where, example, match in pairs:
         groups.setdefault((where, match.task, match.split, match.kind), []).append((example, match))
     for (where, task, split, kind), group in sorted(groups.items()) if shown > 0 else ():
-        table = Table(title=f"{kind}: {where} in {task}:{split}", show_lines=True)
+        mine, theirs = escape(where), escape(f"{task}:{split}")
+        table = Table(title=f"{kind}: {mine} in {theirs}", show_lines=True)
         table.add_column("similarity", justify="right")
-        table.add_column(where, ratio=1)
-        table.add_column(f"{task}:{split}", ratio=1)
+        table.add_column(mine, ratio=1)
+        table.add_column(theirs, ratio=1)
         for example, match in sorted(group, key=lambda pair: (pair[1].similarity, pair[0].id))[:shown]:
             other = texts[match.task, match.split, match.id]
             # Text, not markup: what stands in brackets in a text is printed as it is.

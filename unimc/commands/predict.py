@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from unimc.example import InputError
+
 
 def predict(
     json_file: Annotated[
@@ -34,6 +36,8 @@ def predict(
 
     Example: unimc predict --json questions.jsonl --model runs/quickstart_en/final --output answers.jsonl
     """
+    if threshold is not None and not multi_label:
+        raise InputError("--threshold has a meaning only with --multi-label")
     from tqdm import tqdm
 
     from converters import unimc_json

@@ -24,6 +24,7 @@ def show(table: Table) -> None:
 
 def mixture_table(mixture: Mixture) -> Table:
     """What a mixture took from each task, once its examples were drawn."""
+    from rich.markup import escape
     from rich.table import Table
 
     taken = sum(row.taken for row in mixture.report)
@@ -36,20 +37,23 @@ def mixture_table(mixture: Mixture) -> Table:
         options = str(high) if low == high else f"{low}-{high}"
         share = f"{row.taken / taken:.1%}" if taken else ""
         licence = licences.licence_id(row.licence)
-        table.add_row(row.task, row.split, row.language, row.family, licence, *counts, options, f"{row.taken:,}", share)
+        texts = map(escape, (row.task, row.split, row.language, row.family, licence))
+        table.add_row(*texts, *counts, options, f"{row.taken:,}", share)
     table.caption = f"{taken:,} examples; dropped: rows that stand in held-out tasks too"
     return table
 
 
 def overlap_table(overlaps: Sequence[OverlapRow]) -> Table:
     """Which training tasks share rows with which held-out splits."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("task", "held-out task", "split", title="rows of held-out tasks, kept out of training")
     for heading in ("exact", "near", "contained"):
         table.add_column(heading, justify="right")
     for row in overlaps:
-        table.add_row(row.task, row.held_out, row.split, *(f"{n:,}" for n in (row.exact, row.near, row.contained)))
+        counts = (f"{count:,}" for count in (row.exact, row.near, row.contained))
+        table.add_row(*map(escape, (row.task, row.held_out, row.split)), *counts)
     return table
 
 

@@ -79,6 +79,8 @@ def _report(declared: Task, split: str, found: Inspection) -> Iterator[str]:
 
     yield f"\n{split} ({found.source})"
     yield f"  rows: {found.rows:,}; skipped on purpose: {found.skipped:,}; can't be converted: {found.failing:,}"
+    for column in found.absent:
+        yield f"  note: `skip` names the column {column!r}, which is not there"
     yield f"  examples: {found.converted:,}; with an option given twice (merged): {found.merged:,}"
     if found.unlabelled:
         yield f"  unlabelled: {found.unlabelled:,}"
@@ -96,6 +98,8 @@ def _report(declared: Task, split: str, found: Inspection) -> Iterator[str]:
     if found.option_counts:
         fewest, most = min(found.option_counts), max(found.option_counts)
         yield f"  options a row: {fewest}" + (f" to {most}" if most > fewest else "")
+    if not found.converted:
+        return
     yield f"  longest text, with the question: {found.longest[0]:,} characters ({found.longest[1]})"
     for part in ("passage", "textb"):
         if getattr(declared, part):

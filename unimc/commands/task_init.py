@@ -23,6 +23,7 @@ _SPLITS = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "验证", "验证集", "开发集"), "validation"),
     **dict.fromkeys(("test", "测试", "测试集"), "test"),
 }
+_SEPARATORS = (";", "\t", "|", ",", "，", "；")  # the last two as a Chinese keyboard writes them
 
 
 def init(
@@ -85,8 +86,8 @@ def init(
     if options:
         answers = guesses.answer(every, taken)
         label = label if label is not None else _settle("--label", "holds the answers", answers, optional=True)
-        asks, about = guesses.question_and_passage(every, {*taken, *filter(None, [label])})
-        texts = texts or ((about,) if about is not None else ())
+        asks, about = guesses.question_and_passages(every, {*taken, *filter(None, [label])})
+        texts = texts or about
     elif label is None:
         label = _settle("--label", "holds the labels", guesses.label(every, rows, taken), optional=True)
     if not texts and asks is None:
@@ -112,15 +113,17 @@ def init(
         id=identity,
         question=question,
     )
+    card = first.text()
+    if file.name.split(".")[0].casefold() not in _SPLITS:
+        typer.echo(f"  split: {split}, as the file's name tells none (train, validation, test)")
+    for line in _said(first, found):
+        typer.echo(line)
     if question is None and asks is None and _on_a_terminal():
         asked = typer.prompt("Question to the model", default=first.proposed_question)
-        first = replace(first, question=asked)
-    card = first.text()
+        card = replace(first, question=asked).text()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(card, encoding="utf-8")
     Task.from_file(output)
-    for line in _said(first, found):
-        typer.echo(line)
     if name in names():
         typer.echo(f"note: there is a built-in task {name!r} too; --name gives yours another name")
     flag = "" if label is not None else " --unlabelled"
@@ -162,7 +165,7 @@ def _beside(file: Path, split: str, needed: Sequence[str]) -> dict[str, Path]:
 
 
 def _check_separator(file: Path, header: Sequence[str]) -> None:
-    separator = next((one for one in (";", "\t", "|", ",") if len(header) == 1 and one in header[0]), None)
+    separator = next((one for one in _SEPARATORS if len(header) == 1 and one in header[0]), None)
     if separator is not None:
         want = "save it with commas" if separator != "\t" else "name it .tsv"
         raise InputError(f"{file}: the header is one column, {header[0]!r}, that {separator!r} seems to divide; {want}")

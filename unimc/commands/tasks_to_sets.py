@@ -76,6 +76,9 @@ def json_set(path: Path, *, limit: int | None = None, seed: int = 0) -> Evaluati
         drawn = random.Random(f"{seed} {path.name}").sample(range(len(examples)), limit)
         examples = [examples[place] for place in sorted(drawn)]
     several = any(example.labels is not None for example in examples)
+    single = next((example.id for example in examples if example.label is not None), None)
+    if several and single is not None:
+        raise InputError(f"{path}: the example {single!r} has `label`, others have `labels`; give all of them `labels`")
     sets = {frozenset(example.names) for example in examples}
     fixed = len(sets) == 1 or several
     names = dict.fromkeys(name for example in examples for name in example.names)

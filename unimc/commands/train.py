@@ -32,7 +32,7 @@ def train(
     licenses: Annotated[
         str | None,
         typer.Option(
-            help='Train only on data with these licences: open, non-commercial, not-stated, or ids ("CC BY*").'
+            help='Train only on data with these licences: open, non-commercial, not-stated, or ids, as "MIT,CC BY-SA*".'
         ),
     ] = None,
 ) -> None:
