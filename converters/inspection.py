@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from converters import loading, values
-from converters.draft import PLACEHOLDER
+from converters.drafting.draft import PLACEHOLDER
 from converters.task import Task
 from unimc.example import InputError, MultipleChoiceExample
 

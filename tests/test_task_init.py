@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminal import Said, unimc
 
-from converters import Task, columns, guesses
-from converters.draft import Draft, escaped, quoted, readable
+from converters import Task
+from converters.drafting import columns, guesses
+from converters.drafting.draft import Draft, escaped, quoted, readable
 
 ENGLISH = [
     {"id": "m1", "message": "The parcel is two weeks late, where is it?", "label": "delivery"},

@@ -379,6 +379,21 @@ def test_an_example_that_cannot_be_trained_on_is_named(example: MultipleChoiceEx
         training_set([*EXAMPLES, example])
 
 
+def test_a_row_whose_options_cannot_be_told_apart_is_left_out_and_said() -> None:
+    long = " ".join(["word"] * 90)
+    broken = MultipleChoiceExample([f"{long} a", f"{long} b"], "which", label=0, task="dialogue", id="9")
+    many = [replace(EXAMPLES[place % len(EXAMPLES)], id=str(place)) for place in range(120)]
+    made = training_set([*many[:50], broken, *many[50:]])
+    assert len(made) == len(made.lengths) == len(made.tasks) == 120
+    assert "dialogue" not in made.tasks
+    (said,) = made.left_out
+    assert "example dialogue 9" in said
+    whole = training_set(many)
+    assert parts_of(made.micro_batch([49, 50, 51], 1)) == parts_of(whole.micro_batch([49, 50, 51], 1))
+    with pytest.raises(InputError, match=r"2 of 122 examples can't be laid out; example dialogue 9: options"):
+        training_set([*many, broken, broken])
+
+
 def test_no_examples_is_an_error() -> None:
     with pytest.raises(InputError, match="the mixture holds no examples; check its tasks and caps"):
         training_set([])

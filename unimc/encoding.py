@@ -79,6 +79,10 @@ class Layout:
     two_types: bool = True
 
 
+class FitError(InputError):
+    """An example whose options a row can't hold, or a reader can't tell apart in it."""
+
+
 class Encoder:
     """Turns examples into rows.
 
@@ -196,9 +200,10 @@ class Encoder:
     def _shortened(self, example: MultipleChoiceExample, parts: Parts) -> Parts:
         lengths = fit(parts.lengths, self.budgets)
         if lengths is None:
-            raise example.error(
+            raise _unfit(
+                example,
                 f"{len(parts.options)} options don't fit a row of {self.budgets.tokens} tokens and "
-                f"{self.budgets.positions} positions; raise max_length or give fewer options"
+                f"{self.budgets.positions} positions; raise max_length or give fewer options",
             )
         return _cut(parts, lengths)
 
@@ -224,16 +229,21 @@ class Encoder:
         seen: dict[bytes, str] = {}
         for wording, ids in zip(example.options, options, strict=True):
             if not ids:
-                raise example.error(f"option {wording!r} has no tokens in this vocabulary; word it otherwise")
+                raise _unfit(example, f"option {wording!r} has no tokens in this vocabulary; word it otherwise")
             other = seen.setdefault(ids.tobytes(), wording)
             if other != wording:
-                raise example.error(
+                raise _unfit(
+                    example,
                     f"options {other!r} and {wording!r} are the same tokens {when}; word them so that they differ "
-                    "(are they in a language that the vocabulary holds?)"
+                    "(are they in a language that the vocabulary holds?)",
                 )
 
 
 _TEXTS = ("question", "passage", "textb")
+
+
+def _unfit(example: MultipleChoiceExample, problem: str) -> FitError:
+    return FitError(str(example.error(problem)))
 
 
 def _pick(options: Sequence[Ids[int]], chosen: Sequence[int]) -> tuple[Ids[int], ...]:

@@ -293,6 +293,8 @@ class _Training:
 
     def _announce(self, step: int) -> None:
         accelerator = self.accelerator
+        if left_out := self.set.left_out:
+            accelerator.print(f"{len(left_out):,} left out: {left_out[0]}")
         accelerator.print(
             f"{len(self.set):,} examples of {len(self.log.tasks)} tasks, {self.set.truncated:,} cut to fit "
             f"{self.config.max_length} tokens; {self.steps:,} steps on {accelerator.num_processes} "

@@ -11,12 +11,13 @@ from tqdm.auto import tqdm
 from unimc.answers import Answers
 from unimc.collation import Batch, collate
 from unimc.corruption import Corruption, untouched
-from unimc.encoding import Encoder, Parts
+from unimc.encoding import Encoder, FitError, Parts
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.objectives import LossConfig, Targets
 from unimc.randomness import generator, stable_hash
 
 _AT_ONCE = 1024  # examples tokenised in one call
+_LEFT_OUT = 0.01  # a row or two of a large mixture may be broken; more is a mistake in the task or in max_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class TrainingSet:
 
     Attributes:
         tasks: the task of each example.
+        left_out: why examples were left out, a message each: their options can't be told apart in one row.
         lengths: the tokens of each.
         pieces: the vocabulary rows computed at O-MASKs; None for all.
 
@@ -48,7 +50,8 @@ class TrainingSet:
         progress: whether to show a bar.
 
     Raises:
-        InputError: if there is no example, one has no label, or its language no answer pieces.
+        InputError: if there is no example, one has no label, its language no answer pieces, or more than one in a
+            hundred has to be left out.
     """
 
     def __init__(
@@ -67,17 +70,23 @@ class TrainingSet:
         self._encoder, self._answers, self._loss, self._seed = encoder, answers, loss, seed
         self._shuffle = shuffle_options
         self._corruption = Corruption(encoder.tokenizer)
-        self.tasks = [example.task for example in examples]
-        self._languages = [example.language for example in examples]
-        self._keys = [f"{example.task}/{example.id or number}" for number, example in enumerate(examples)]
-        self._right = [_right(example, answers) for example in examples]
-        self._parts: list[Parts] = []
+        right = [_right(example, answers) for example in examples]
+        self.left_out: list[str] = []
+        made: list[Parts | None] = []
         bar = tqdm(total=len(examples), desc="tokenising", unit="example", disable=not progress, leave=False)
         for start in range(0, len(examples), _AT_ONCE):
             chunk = examples[start : start + _AT_ONCE]
-            self._parts += encoder.parts(chunk)
+            made += self._parts_of(chunk)
             bar.update(len(chunk))
         bar.close()
+        if len(self.left_out) > _LEFT_OUT * len(examples):
+            raise InputError(f"{len(self.left_out)} of {len(examples)} examples can't be laid out; {self.left_out[0]}")
+        kept = [place for place, parts in enumerate(made) if parts is not None]
+        self._parts = [parts for parts in made if parts is not None]
+        self.tasks = [examples[place].task for place in kept]
+        self._languages = [examples[place].language for place in kept]
+        self._keys = [f"{examples[place].task}/{examples[place].id or place}" for place in kept]
+        self._right = [right[place] for place in kept]
         self.lengths = [parts.lengths.tokens for parts in self._parts]
         self.pieces = answers.ids if loss.omlm == "pair" or not loss.w_omlm else None
 
@@ -127,6 +136,16 @@ class TrainingSet:
             corrupted_ids=torch.tensor([token for one in corrupted for token in one.targets], dtype=torch.long),
         )
         return MicroBatch(batch, targets, [self.tasks[index] for index in indices])
+
+    def _parts_of(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts | None]:
+        """The parts of each example; None for one that is left out."""
+        try:
+            return list(self._encoder.parts(examples))
+        except FitError as problem:
+            if len(examples) == 1:
+                self.left_out.append(str(problem))
+                return [None]
+        return [parts for example in examples for parts in self._parts_of([example])]
 
     def _columns(self, language: str) -> tuple[int, int]:
         """Columns of yes and no in the option logits: of the pieces alone, or of the vocabulary."""

@@ -14,9 +14,9 @@ import typer
 from unimc.example import InputError
 
 if TYPE_CHECKING:
-    from converters.columns import Column
-    from converters.draft import Draft
-    from converters.guesses import Found
+    from converters.drafting.columns import Column
+    from converters.drafting.draft import Draft
+    from converters.drafting.guesses import Found
 
 _SPLITS = {
     **dict.fromkeys(("train", "training", "训练", "训练集"), "train"),
@@ -48,7 +48,8 @@ def init(
 
     Example: unimc task init reviews.csv --text review --label stars
     """
-    from converters import Task, columns, draft, files, guesses, names
+    from converters import Task, files, names
+    from converters.drafting import columns, draft, guesses
 
     rows = files.read_file(file)
     split, called = _split_and_name(file)
@@ -218,7 +219,7 @@ def _settle_texts(found: Found) -> Sequence[str]:
 
 
 def _language(texts: Sequence[str]) -> str:
-    from converters import guesses
+    from converters.drafting import guesses
 
     language, share = guesses.language(texts)
     if language is not None:

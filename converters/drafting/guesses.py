@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from converters import values
-from converters.columns import Column, han_share
+from converters.drafting.columns import Column, han_share
 from converters.template import Row
 
 LABEL_NAMES = (

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from converters import guesses, values
-from converters.columns import Column
-from converters.draft_words import FAMILIES, QUESTIONS, WORDS
+from converters import values
+from converters.drafting import guesses
+from converters.drafting.columns import Column
+from converters.drafting.words import FAMILIES, QUESTIONS, WORDS
 from converters.template import Row
 from unimc.example import InputError
 
