@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,29 +114,38 @@ def _json(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _table(path: Path) -> list[Mapping[str, Any]]:
+    return list(table_rows(path, io.StringIO(_text(path), newline="")))
+
+
+def table_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """The rows of a CSV or TSV text, one after the other.
+
+    Args:
+        path: where the text is from; its name says which of the two it is.
+        lines: the text, with its line ends.
+
+    Raises:
+        InputError: if a line is broken (the message names it).
+    """
     tabs = ".tsv" in path.suffixes
     dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
-    limit = csv.field_size_limit(sys.maxsize)  # the default of 131,072 characters is less than a long passage
-    lines = csv.reader(io.StringIO(_text(path), newline=""), **dialect)
+    csv.field_size_limit(sys.maxsize)  # the default of 131,072 characters is less than a long passage
+    reader = csv.reader(lines, **dialect)
     try:
-        header = next(lines, [])
+        header = next(reader, [])
         twice = [column for column in header if header.count(column) > 1]
         if twice:
             raise InputError(f"{path}, line 1: the column {twice[0]!r} is there twice; every column needs its own name")
-        rows: list[Mapping[str, Any]] = []
-        for cells in lines:
+        for cells in reader:
             if len(cells) not in (0, len(header)):
                 raise InputError(
-                    f"{path}, line {lines.line_num}: {len(cells)} cells for {len(header)} columns "
+                    f"{path}, line {reader.line_num}: {len(cells)} cells for {len(header)} columns "
                     f"({', '.join(header)}){_hint(header, tabs)}"
                 )
             if cells:
-                rows.append(dict(zip(header, cells, strict=True)))
-        return rows
+                yield dict(zip(header, cells, strict=True))
     except csv.Error as problem:
-        raise InputError(f"{path}, line {lines.line_num}: not a valid table: {problem}") from None
-    finally:
-        csv.field_size_limit(limit)
+        raise InputError(f"{path}, line {reader.line_num}: not a valid table: {problem}") from None
 
 
 def _hint(header: Sequence[str], tabs: bool) -> str:

@@ -66,6 +66,11 @@ def write(examples: Iterable[MultipleChoiceExample], path: Path) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def language_of(words: str) -> str:
+    """ "zh" where there is a Chinese character, else "en"."""
+    return "zh" if _HAN.search(words) else "en"
+
+
 def _example(row: Mapping[str, Any], number: int, task: str, language: str | None) -> MultipleChoiceExample:
     choice = row.get("choice")
     if not isinstance(choice, list) or not all(isinstance(option, str) for option in choice):
@@ -96,6 +101,6 @@ def _example(row: Mapping[str, Any], number: int, task: str, language: str | Non
         names=None if names is None else [names[place] for place in kept],
         task=task,
         id=str(number if row.get("id") is None else row["id"]),
-        language=row.get("language") or language or ("zh" if _HAN.search(said) else "en"),
+        language=row.get("language") or language or language_of(said),
         identity=row.get("identity") or (),
     )
