@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, GPT2Config
 
 from unimc import InputError, MultipleChoiceExample, UniMC
+from unimc.calibration import Calibration
 from unimc.checkpoint import DEFAULT_MAX_LENGTH, FILE, Checkpoint, load, load_encoder
 
 EXAMPLES = [
@@ -66,6 +68,34 @@ def test_what_is_said_about_a_checkpoint_is_kept(tmp_path: Path) -> None:
     assert entry["answers"] == {"en": ["yes", "no"], "zh": ["是", "非"]}
     assert entry["answer_ids"] == {name: [pair.yes_id, pair.no_id] for name, pair in made.answers.pairs.items()}
     assert entry["versions"].keys() == {"unimc", "torch", "transformers"}
+
+
+CALIBRATION = {
+    "新闻": {"temperature": 1.5, "bias": {"体育": 0.25, "财经": -0.25}},
+    "default": {"temperature": 2.0, "bias": None},
+}
+
+
+def test_a_calibration_is_kept_and_changes_no_prediction_by_itself(tmp_path: Path) -> None:
+    made = tiny.checkpoint("bert")
+    replace(made, calibration=CALIBRATION).save(tmp_path)
+    opened = load(tmp_path)
+    assert opened.calibration == CALIBRATION
+    assert Calibration.from_dict(opened.calibration["新闻"]).to_dict() == CALIBRATION["新闻"]
+    assert UniMC(opened).predict(EXAMPLES) == UniMC(made).predict(EXAMPLES)
+
+
+def test_a_checkpoint_without_a_calibration_has_an_empty_one(folder: Path) -> None:
+    assert load(folder).calibration == {}
+    (folder / FILE).unlink()
+    assert load(folder).calibration == {}
+
+
+def test_a_calibration_that_could_not_be_opened_is_not_saved(tmp_path: Path) -> None:
+    wrong = {"AG News": {"temperature": float("nan"), "bias": None}}
+    with pytest.raises(InputError, match=r"unimc\.json: calibration must be an object of task .*AG News"):
+        replace(tiny.checkpoint("bert"), calibration=wrong).save(tmp_path / "new")
+    assert list((tmp_path / "new").glob("*")) == []
 
 
 def test_a_folder_without_unimc_json_opens_with_what_its_vocabulary_holds(folder: Path) -> None:
@@ -291,6 +321,13 @@ def test_an_entry_in_another_encoding_is_named(folder: Path) -> None:
         {"licences": {}},
         {"format": "1"},
         {"answer_ids": [5, 6]},
+        {"calibration": []},
+        {"calibration": {"default": 2.0}},
+        {"calibration": {"default": {"temperature": 1.0}}},
+        {"calibration": {"default": {"temperature": 0, "bias": None}}},
+        {"calibration": {"default": {"temperature": True, "bias": None}}},
+        {"calibration": {"情感": {"temperature": 1.0, "bias": [0.5, -0.5]}}},
+        {"calibration": {"情感": {"temperature": 1.0, "bias": {"好": float("inf")}}}},
     ],
     ids=str,
 )

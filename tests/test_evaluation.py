@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import astuple, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
 from unimc.evaluation import (
     Evaluation,
     EvaluationSet,
+    Figure,
     Shard,
     evaluate_task,
     evaluate_tasks,
@@ -72,6 +73,15 @@ def guess(example: MultipleChoiceExample, *labels: int, truncated: int = 0) -> P
     return Prediction(example.options, example.names, scores, scores, best, labels, truncated=truncated)
 
 
+def rounded(figures: dict[str, Figure]) -> dict[str, Any]:
+    """Without the last digits of the scores, which follow how rows are batched."""
+    return {name: pytest.approx(astuple(figure), abs=1e-6) for name, figure in figures.items()}
+
+
+def as_tuples(figures: dict[str, Figure]) -> dict[str, Any]:
+    return {name: astuple(figure) for name, figure in figures.items()}
+
+
 @pytest.fixture
 def evaluation(model: UniMC) -> Evaluation:
     return evaluate_tasks(model, [fixed(), own(), several()], name="tiny", resamples=20, seed=4)
@@ -90,10 +100,11 @@ def test_fixed_labels_are_compared_by_name() -> None:
     assert (result.chance, result.majority) == (0.5, 0.5)
 
 
-def test_own_options_are_compared_by_index_and_have_accuracy_only() -> None:
+def test_own_options_are_compared_by_index_and_have_accuracy_and_ece_only() -> None:
     task = own()
     result = score(task, [guess(example, 0) for example in task.examples], 1.0, resamples=10)
-    assert {name: figure.value for name, figure in result.figures.items()} == {"accuracy": 3 / 5}
+    figures = {name: figure.value for name, figure in result.figures.items()}
+    assert figures == pytest.approx({"accuracy": 3 / 5, "ece": 0.9 - 3 / 5})
     assert result.chance == pytest.approx((1 / 2 + 1 / 3 + 1 / 4 + 1 / 2 + 1 / 3) / 5)
     assert result.majority == 3 / 5
 
@@ -101,8 +112,9 @@ def test_own_options_are_compared_by_index_and_have_accuracy_only() -> None:
 def test_several_labels_have_their_own_figures_and_baselines() -> None:
     task = several()
     result = score(task, [guess(example, *(example.labels or ())) for example in task.examples], 1.0, resamples=10)
-    assert list(result.figures) == ["micro_f1", "macro_f1", "mean_average_precision"]
-    assert all(figure.value == 1.0 for figure in result.figures.values())
+    assert list(result.figures) == ["micro_f1", "ece", "macro_f1", "mean_average_precision"]
+    assert result.figures["ece"].value == pytest.approx(0.1)  # every score is 0.9 or 0.1, and right
+    assert all(figure.value == 1.0 for name, figure in result.figures.items() if name != "ece")
     assert all(result.correct)
     # 10 of 27 decisions are right: a coin for each tends to 2 * 5 / (10 + 13.5). 体育 and 财经 hold 4 times; the
     # first of them always: TP 4, FP 5, FN 6.
@@ -119,6 +131,22 @@ def test_an_example_may_offer_a_part_of_the_labels() -> None:
     result = score(task, [guess(examples[0], 0), guess(examples[1])], 1.0, resamples=5)
     assert result.correct == [True, True]
     assert result.figures["micro_f1"].value == 1.0
+    assert result.figures["ece"].value == pytest.approx(0.1)  # over the three decisions that there were
+
+
+def test_ece_stands_beside_the_first_figure_of_every_task_and_never_for_it(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    tasks = evaluation.to_dict()["tasks"]
+    assert [task["primary"] for task in tasks] == ["accuracy", "accuracy", "micro_f1"]
+    for task, result in zip(tasks, evaluation.tasks, strict=True):
+        assert 0 <= task["figures"]["ece"]["low"] <= task["figures"]["ece"]["high"] <= 1
+        assert next(iter(task["figures"])) == task["primary"]
+        assert result.primary is result.figures[task["primary"]]
+    evaluation.write(tmp_path)
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert report.count("| ece |") == 3
+    assert "lower is better" in report
 
 
 def test_what_was_cut_is_counted() -> None:
@@ -177,7 +205,7 @@ def test_shards_merge_to_what_one_process_says(model: UniMC, count: int) -> None
     assert [one.label for one in merged] == [one.label for one in whole]
     for one, other in zip(merged, whole, strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
-    assert score(task, merged, 1.0).figures == score(task, whole, 1.0).figures
+    assert as_tuples(score(task, merged, 1.0).figures) == rounded(score(task, whole, 1.0).figures)
 
 
 @pytest.mark.parametrize("wrong", [[0, 1], [0, 1, 2, 2], [0, 1, 1], [0, 1, 3]], ids=str)
@@ -223,7 +251,10 @@ def test_two_processes_find_the_figures_of_one(model: UniMC, tmp_path: Path) -> 
         assert together["model"] == expected["model"]
         for one, other in zip(together["tasks"], expected["tasks"], strict=True):
             timing = {"seconds": other["seconds"], "examples_per_second": other["examples_per_second"]}
-            assert {**one, **timing} == other
+            assert one["figures"].keys() == other["figures"].keys()
+            for name, figure in other["figures"].items():
+                assert one["figures"][name] == pytest.approx(figure, abs=1e-6)
+            assert {**one, **timing, "figures": other["figures"]} == other
 
 
 def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -330,7 +361,7 @@ def test_the_terminal_table_has_a_row_for_every_figure(evaluation: Evaluation) -
     from rich.console import Console
 
     table = evaluation.table()
-    assert table.row_count == 2 + 1 + 3
+    assert table.row_count == 3 + 2 + 4
     console = Console(width=160, record=True, file=StringIO())
     console.print(table)
     text = console.export_text()
@@ -340,8 +371,9 @@ def test_the_terminal_table_has_a_row_for_every_figure(evaluation: Evaluation) -
 
 def test_figures_follow_the_seed_and_nothing_else(model: UniMC, evaluation: Evaluation) -> None:
     again = evaluate_tasks(model, [several(), fixed()], resamples=20, seed=4, batch_size=3)
-    by_name = {result.task.name: result.figures for result in evaluation.tasks}
-    assert {result.task.name: result.figures for result in again.tasks}.items() <= by_name.items()
+    by_name = {result.task.name: rounded(result.figures) for result in evaluation.tasks}
+    for result in again.tasks:
+        assert as_tuples(result.figures) == by_name[result.task.name]
 
 
 def test_fingerprints_follow_what_they_stand_for(model: UniMC) -> None:

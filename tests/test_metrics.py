@@ -50,6 +50,42 @@ def test_mean_average_precision_by_hand() -> None:
     assert value("mean_average_precision", SCORES, GOLD_ROWS, num_labels=3) == pytest.approx(expected)
 
 
+def test_ece_of_one_label_by_hand() -> None:
+    # Best scores 0.9 (right), 0.88 (wrong) share the bin up to 14/15; 0.55 (right) and 0.61 (wrong) are alone.
+    scores = [[0.9, 0.1], [0.12, 0.88], [0.55, 0.45], [0.39, 0.61]]
+    assert value("ece", scores, [0, 0, 0, 0], num_labels=2) == pytest.approx(
+        (abs(0.9 - 1 + 0.88) + (1 - 0.55) + 0.61) / 4
+    )
+
+
+def test_ece_of_several_labels_by_hand_is_over_all_decisions() -> None:
+    # Equal scores share a bin, others don't; 0.9, 0.7 and one of the three 0.2 hold.
+    by_bin = [0.9 - 1, 0.8, 0.7 - 1, 0.4, 2 * 0.3, 3 * 0.2 - 1, 3 * 0.1]
+    assert value("ece", SCORES, GOLD_ROWS, num_labels=3) == pytest.approx(sum(map(abs, by_bin)) / 12)
+
+
+@pytest.mark.parametrize("name", ["ece", "mean_average_precision"])
+def test_scores_of_labels_that_are_not_offered_are_nan(name: str) -> None:
+    """They are no decisions; in a ranking they come last."""
+    missing = float("nan")
+    found = value(name, [[0.9, missing], [0.2, 0.7]], [[1, 0], [0, 1]], num_labels=2)
+    assert found == pytest.approx({"ece": (0.1 + 0.2 + 0.3) / 3, "mean_average_precision": 1.0}[name])
+
+
+def test_ece_of_examples_with_fewer_options_than_others() -> None:
+    scores = [[0.5, 0.3, 0.2], [0.3, 0.7, float("nan")]]
+    assert value("ece", scores, [0, 0], num_labels=3) == pytest.approx((0.5 + 0.7) / 2)
+
+
+def test_ece_is_small_where_scores_are_the_shares_and_large_where_all_are_certain() -> None:
+    generator = np.random.default_rng(0)
+    sure = generator.uniform(0.5, 1, 20_000)
+    gold = (generator.random(20_000) > sure).astype(int)
+    assert value("ece", np.stack([sure, 1 - sure], 1), gold, num_labels=2) < 0.01
+    certain = np.tile([1.0, 0.0], (20_000, 1))
+    assert value("ece", certain, gold, num_labels=2) == pytest.approx(gold.mean())
+
+
 def test_what_is_not_defined_is_nan_without_a_warning() -> None:
     nothing = [[0, 0], [0, 0]]
     with warnings.catch_warnings():
@@ -61,6 +97,9 @@ def test_what_is_not_defined_is_nan_without_a_warning() -> None:
 
 def inputs(name: str, examples: int, several: bool) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(3)
+    if not several and metrics.get(name).needs_scores:
+        scores = generator.dirichlet([0.3] * 4, examples)
+        return scores, np.where(generator.random(examples) < 0.3, scores.argmax(1), generator.integers(0, 4, examples))
     if not several:
         gold = generator.integers(0, 4, examples)
         return np.where(generator.random(examples) < 0.6, gold, generator.integers(0, 4, examples)), gold

@@ -35,6 +35,10 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_length": (lambda value: type(value) is int and value > 0, "a number of tokens"),
     "trained_on": (lambda value: isinstance(value, list), "a list"),
     "licences": (lambda value: isinstance(value, list), "a list"),
+    "calibration": (
+        lambda value: isinstance(value, dict) and all(map(_is_calibration, value.values())),
+        "an object of task (or 'default'): {temperature: a number over 0, bias: {option name: number} or null}",
+    ),
 }
 
 
@@ -49,6 +53,8 @@ class Checkpoint:
         max_length: the most tokens in a row that it is meant for.
         trained_on: for each task it was trained on: task, split, rows.
         licences: notes on what its weights and training data may be used for.
+        calibration: for each task name, or "default", a calibration as `unimc.calibration` writes it (`to_dict`); of
+            these weights only, and never applied unless asked for.
         training_texts: for each task it was trained on, hashes of the rows' texts (`unimc.seen`).
         fresh_head: whether the masked-LM head was missing and has random weights.
     """
@@ -61,10 +67,16 @@ class Checkpoint:
     licences: list[str] = field(default_factory=list)
     training_texts: seen.Hashes = field(default_factory=dict)
     fresh_head: bool = False
+    calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def save(self, folder: str | Path) -> None:
-        """Writes the folder: safetensors, tokenizer, `unimc.json` and the hashes of the training texts."""
+        """Writes the folder: safetensors, tokenizer, `unimc.json` and the hashes of the training texts.
+
+        Raises:
+            InputError: if a calibration is not of its form; nothing is written then.
+        """
         folder = Path(folder)
+        _check(folder / FILE, {"calibration": self.calibration})
         folder.mkdir(parents=True, exist_ok=True)
         with _quiet():
             self.model.backbone.save_pretrained(folder)
@@ -77,6 +89,7 @@ class Checkpoint:
             "max_length": self.max_length,
             "trained_on": self.trained_on,
             "licences": self.licences,
+            "calibration": self.calibration,
             "versions": {package: version(package) for package in ("unimc", "torch", "transformers")},
         }
         (folder / FILE).write_text(json.dumps(entry, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -137,6 +150,7 @@ def load(
         licences=entry.get("licences", []),
         training_texts=seen.load(Path(name)),
         fresh_head=fresh,
+        calibration=entry.get("calibration", {}),
     )
 
 
@@ -238,12 +252,33 @@ def _entry(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid JSON ({error}); restore it, or remove it to use the defaults") from error
     if not isinstance(entry, dict):
         raise InputError(f"{path} should hold an object with 'answers' and 'max_length'")
-    for key, (right, wanted) in _FORMS.items():
-        if key in entry and not right(entry[key]):
-            raise InputError(f"{path}: {key} must be {wanted}, not {entry[key]!r}")
+    _check(path, entry)
     if (found := entry.get("format", FORMAT)) > FORMAT:
         raise InputError(f"{path}: format {found} is of a later version, this one reads {FORMAT}; update unimc")
     return entry
+
+
+def _check(path: Path, entry: dict[str, Any]) -> None:
+    for key, (right, wanted) in _FORMS.items():
+        if key in entry and not right(entry[key]):
+            raise InputError(f"{path}: {key} must be {wanted}, not {entry[key]!r}")
+
+
+def _is_calibration(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.keys() != {"temperature", "bias"}:
+        return False
+    temperature, bias = entry["temperature"], entry["bias"]
+    shifts = {} if bias is None else bias
+    return (
+        _is_number(temperature)
+        and temperature > 0
+        and isinstance(shifts, dict)
+        and all(map(_is_number, shifts.values()))
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def _entry_on_hub(name: str) -> dict[str, Any]:

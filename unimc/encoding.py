@@ -8,12 +8,13 @@ so the place of every O-MASK is known, not searched for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from unimc.budget import Budgets, Lengths, fit, groups
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.tokenization import Ids, InertTokenizer
+from unimc.windows import check_stride, fit_window, starts
 
 SHARED, PADDING = 0, -1
 """`option_ids` of tokens that every token sees, and of tokens that none sees."""
@@ -118,13 +119,29 @@ class Encoder:
         """
         return self.row(self.parts([example])[0])
 
-    def rows(self, example: MultipleChoiceExample) -> list[Encoding]:
-        """The example in as many rows as its options need: one if they fit or take at most half a row."""
-        return self.batch([example])[0]
+    def rows(self, example: MultipleChoiceExample, stride: int | None = None) -> list[Encoding]:
+        """The example in as many rows as it needs; see `batch`."""
+        return self.batch([example], stride)[0]
 
-    def batch(self, examples: Sequence[MultipleChoiceExample]) -> list[list[Encoding]]:
-        """The rows of each example; all their texts are tokenised in one call."""
-        return [self._rows(example, parts) for example, parts in zip(examples, self._tokenised(examples), strict=True)]
+    def batch(self, examples: Sequence[MultipleChoiceExample], stride: int | None = None) -> list[list[Encoding]]:
+        """The rows of each example; all their texts are tokenised in one call.
+
+        An example that fits takes one row. If it doesn't and its options take more than half a row, these are split
+        into groups. A passage that is still too long is cut, or with a stride laid out in windows: every group of
+        options stands before every window, and all of the passage is read.
+
+        Args:
+            examples: the examples.
+            stride: how many tokens of the passage neighbouring windows share at least (half a window at most); no
+                windows if None.
+
+        Raises:
+            InputError: if the options of an example don't fit, or two of them become the same tokens.
+        """
+        if stride is not None:
+            check_stride(stride)
+        tokenised = zip(examples, self._tokenised(examples), strict=True)
+        return [self._rows(example, parts, stride) for example, parts in tokenised]
 
     def parts(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts]:
         """The parts of each example, cut to fit one row; all texts are tokenised in one call."""
@@ -170,42 +187,54 @@ class Encoder:
         token_type_ids = [0] + [one] * types + [0] * (len(input_ids) - types - 1)
         return Encoding(input_ids, position_ids, token_type_ids, option_ids, option_positions, chosen, parts.truncated)
 
-    def _rows(self, example: MultipleChoiceExample, parts: Parts) -> list[Encoding]:
-        lengths = parts.lengths
+    def _rows(self, example: MultipleChoiceExample, parts: Parts, stride: int | None) -> list[Encoding]:
+        whole = parts.lengths
+        if whole.over(self.budgets) <= 0:
+            return [self.row(parts)]
         half = self.max_length // 2
-        if lengths.over(self.budgets) <= 0 or sum(lengths.options) + len(lengths.options) <= half:
-            return [self.row(self._fitted(example, parts))]
-        made = groups(parts.options, half)
-        cut = [self._shortened(example, replace(parts, options=_pick(parts.options, group))) for group in made]
-        kept = {
-            option: ids
-            for group, one in zip(made, cut, strict=True)
-            for option, ids in zip(group, one.options, strict=True)
+        few = sum(whole.options) + len(whole.options) <= half
+        made = [list(range(len(whole.options)))] if few else groups(parts.options, half)
+        fits = fit if stride is None else fit_window
+        picked = [replace(parts, options=_pick(parts.options, group)) for group in made]
+        kept = [self._fit(example, one.lengths, fits) for one in picked]
+        shortened = {
+            option: ids[:length]
+            for group, one, lengths in zip(made, picked, kept, strict=True)
+            for option, ids, length in zip(group, one.options, lengths.options, strict=True)
         }
-        self._distinct(example, [kept[option] for option in range(len(kept))], "once cut to fit")
-        # The same question and passage in every row: what fits the fullest one.
-        question, passage, textb = (min(len(getattr(one, text)) for one in cut) for text in _TEXTS)
+        self._distinct(example, [shortened[option] for option in range(len(shortened))], "once cut to fit")
+        # The same question, passage and textb in every group: what fits the fullest.
+        question, passage, textb = (min(getattr(lengths, text) for lengths in kept) for text in _TEXTS)
+        if stride is None:
+            texts = [parts.passage]
+        else:
+            texts = [parts.passage[start : start + passage] for start in starts(whole.passage, passage, stride)]
         rows = []
-        for group, one in zip(made, cut, strict=True):
-            shorter = _cut(one, Lengths(one.lengths.options, question, passage, textb))
-            rows.append(replace(self.row(shorter), options=tuple(group)))
+        for text in texts:
+            for group, one, lengths in zip(made, picked, kept, strict=True):
+                shorter = _cut(
+                    replace(one, passage=text), Lengths(lengths.options, question, min(len(text), passage), textb)
+                )
+                rows.append(replace(self.row(shorter), options=tuple(group)))
         return rows
 
     def _fitted(self, example: MultipleChoiceExample, parts: Parts) -> Parts:
-        cut = self._shortened(example, parts)
+        cut = _cut(parts, self._fit(example, parts.lengths, fit))
         if cut is not parts:
             self._distinct(example, cut.options, "once cut to fit")
         return cut
 
-    def _shortened(self, example: MultipleChoiceExample, parts: Parts) -> Parts:
-        lengths = fit(parts.lengths, self.budgets)
-        if lengths is None:
+    def _fit(
+        self, example: MultipleChoiceExample, lengths: Lengths, fits: Callable[[Lengths, Budgets], Lengths | None]
+    ) -> Lengths:
+        kept = fits(lengths, self.budgets)
+        if kept is None:
             raise _unfit(
                 example,
-                f"{len(parts.options)} options don't fit a row of {self.budgets.tokens} tokens and "
+                f"{len(lengths.options)} options don't fit a row of {self.budgets.tokens} tokens and "
                 f"{self.budgets.positions} positions; raise max_length or give fewer options",
             )
-        return _cut(parts, lengths)
+        return kept
 
     def _tokenised(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts]:
         if len(self._known) > _CACHED_TEXTS:

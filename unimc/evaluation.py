@@ -79,7 +79,7 @@ def evaluate_tasks(
         resamples: samples drawn for an interval; 0 for values alone.
         threshold: where several labels may hold, the probability from which one does; 0.5 if None.
         accelerator: `accelerate`'s Accelerator or PartialState: each process answers its part of the examples and all
-            get the whole result, equal to that of one process.
+            get the whole result, equal to that of one process (figures of scores but for their last digits).
         progress: whether to show a bar, if standard error is a terminal.
 
     Raises:
@@ -256,11 +256,12 @@ def _several(task: EvaluationSet, example: MultipleChoiceExample, right: Sequenc
 
 
 def _score_rows(task: EvaluationSet, predictions: Sequence[Prediction]) -> list[list[float]]:
-    """(examples, labels); 0 for labels that an example doesn't offer."""
+    """(examples, labels), without a label set by position; NaN for labels that an example doesn't offer."""
+    missing = float("nan")
     if task.label_names is None:
-        raise InputError(f"{task.name}: a metric over scores needs a fixed label set")
-    found = [dict(zip(prediction.names, prediction.scores, strict=True)) for prediction in predictions]
-    return [[scores.get(name, 0.0) for name in task.label_names] for scores in found]
+        return [[*guess.scores, *[missing] * (task.num_labels - len(guess.scores))] for guess in predictions]
+    found = [dict(zip(guess.names, guess.scores, strict=True)) for guess in predictions]
+    return [[scores.get(name, missing) for name in task.label_names] for scores in found]
 
 
 def _most_frequent(task: EvaluationSet, gold: Any) -> int | list[int]:

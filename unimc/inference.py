@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import torch
+from torch import Tensor
 
 from unimc.checkpoint import Checkpoint, load
 from unimc.collation import batches, collate
 from unimc.encoding import Encoder, Encoding
 from unimc.example import InputError, MultipleChoiceExample
-from unimc.prediction import Prediction, from_rows
+from unimc.prediction import Prediction, Scored, from_rows
+from unimc.texts import Options, examples_of, options_of_each
+from unimc.windows import Pooling, checked_stride
 
 MAX_TOKENS, MAX_TOKENS_ON_CPU = 8192, 1024
 """Tokens in a batch (rows times the longest): what bounds memory, whatever `batch_size` says.
 
 A CPU is busy with a thousand tokens; more only pad more and leave its caches (measured: benchmarks/README.md).
 """
-_WINDOW = 64  # batches' worth of examples that are sorted by length together
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_LATIN = re.compile(r"[A-Za-z]")
-
-Options = Sequence[str] | Mapping[str, str]
+_CHUNK = 64  # batches' worth of examples that are read ahead and sorted by length together,
+_CHUNK_CHARACTERS = 1 << 20  # of as many characters at most: long texts become many rows, and all are held at once
 
 
 class UniMC:
@@ -99,6 +97,8 @@ class UniMC:
         multi_label: bool = ...,
         threshold: float | None = ...,
         batch_size: int = ...,
+        windows: Pooling | None = ...,
+        stride: int | None = ...,
     ) -> Prediction: ...
 
     @overload
@@ -112,6 +112,8 @@ class UniMC:
         multi_label: bool = ...,
         threshold: float | None = ...,
         batch_size: int = ...,
+        windows: Pooling | None = ...,
+        stride: int | None = ...,
     ) -> list[Prediction]: ...
 
     def classify(
@@ -124,6 +126,8 @@ class UniMC:
         multi_label: bool = False,
         threshold: float | None = None,
         batch_size: int = 32,
+        windows: Pooling | None = None,
+        stride: int | None = None,
     ) -> Prediction | list[Prediction]:
         """Which option fits a text.
 
@@ -135,6 +139,8 @@ class UniMC:
             multi_label: whether several options, or none, may hold.
             threshold: with `multi_label`, the probability from which an option holds; 0.5 if None.
             batch_size: the most rows in a batch.
+            windows: see `predict`.
+            stride: see `predict`.
 
         Returns:
             A prediction for one text, a list in the texts' order for a list.
@@ -143,25 +149,22 @@ class UniMC:
             InputError: if an option list doesn't fit its text, or a text is empty.
         """
         if isinstance(texts, str):
-            return self.classify(
-                [texts],
-                _per_text(options, 1),
-                question=question,
-                language=language,
-                multi_label=multi_label,
-                threshold=threshold,
-                batch_size=batch_size,
-            )[0]
-        if not isinstance(texts, Iterable):
+            texts, options, alone = [texts], options_of_each(options, 1), True
+        elif isinstance(texts, Iterable):
+            texts, alone = list(texts), False
+        else:
             raise InputError(f"texts must be a text or a list of texts, not {type(texts).__name__}")
         if threshold is not None and not multi_label:
             raise InputError("threshold has a meaning only with multi_label=True")
-        texts = list(texts)
-        examples = [
-            self._example(text, one, question, language, f"text {number}")
-            for number, (text, one) in enumerate(zip(texts, _per_text(options, len(texts)), strict=True))
-        ]
-        return self.predict(examples, multi_label=multi_label, threshold=threshold, batch_size=batch_size)
+        found = self.predict(
+            examples_of(texts, options, question, language or self.language, self.answers),
+            multi_label=multi_label,
+            threshold=threshold,
+            batch_size=batch_size,
+            windows=windows,
+            stride=stride,
+        )
+        return found[0] if alone else found
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a list is an iterable too; it comes first
@@ -171,6 +174,8 @@ class UniMC:
         multi_label: bool = ...,
         threshold: float | None = ...,
         batch_size: int = ...,
+        windows: Pooling | None = ...,
+        stride: int | None = ...,
     ) -> list[Prediction]: ...
 
     @overload
@@ -181,6 +186,8 @@ class UniMC:
         multi_label: bool = ...,
         threshold: float | None = ...,
         batch_size: int = ...,
+        windows: Pooling | None = ...,
+        stride: int | None = ...,
     ) -> Iterator[Prediction]: ...
 
     def predict(
@@ -190,6 +197,8 @@ class UniMC:
         multi_label: bool = False,
         threshold: float | None = None,
         batch_size: int = 32,
+        windows: Pooling | None = None,
+        stride: int | None = None,
     ) -> list[Prediction] | Iterator[Prediction]:
         """Predictions in the examples' order: a list for a list, an iterator (read lazily) for anything else.
 
@@ -198,29 +207,40 @@ class UniMC:
             multi_label: whether several options, or none, may hold.
             threshold: with `multi_label`, the probability from which an option holds; 0.5 if None.
             batch_size: the most rows in a batch; `max_tokens` bounds it besides.
+            windows: what becomes of a passage too long for its row: None cuts it; "max" and "mean" read all of it, in
+                windows that stand in rows of their own, and pool each option's margins over them.
+            stride: with `windows`, how many tokens neighbouring windows share at least; 64 if None.
+
+        Raises:
+            InputError: if a setting is out of range, an example's options don't fit a row, or not even one row fits
+                the device's memory.
         """
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; it must be at least 1")
         holds = 0.5 if threshold is None else threshold
         if not 0 <= holds <= 1:
             raise InputError(f"threshold is {threshold}; it is a probability, from 0 to 1")
-        found = self._stream(iter(examples), multi_label, holds, batch_size)
+        shared = checked_stride(windows, stride)
+        found = (
+            from_rows(example, rows, multi_label, holds, windows or "max")
+            for chunk in _chunks(iter(examples), _CHUNK * batch_size)
+            for example, rows in zip(chunk, self._scored(chunk, shared, batch_size), strict=True)
+        )
         return list(found) if isinstance(examples, list) else found
 
-    def _stream(
-        self, examples: Iterator[MultipleChoiceExample], multi_label: bool, threshold: float, batch_size: int
-    ) -> Iterator[Prediction]:
-        while window := list(islice(examples, _WINDOW * batch_size)):
-            for language in {example.language for example in window}:
-                self.answers[language]  # said before the tokenizer finds nothing in its vocabulary
-            encodings = self.encoder.batch(window)
-            rows = [(owner, row) for owner, made in enumerate(encodings) for row in made]
-            scored = self._scores([row for _, row in rows], [window[owner].language for owner, _ in rows], batch_size)
-            of_example: list[list[tuple[Encoding, list[float], list[float]]]] = [[] for _ in window]
-            for (owner, row), (yes, no) in zip(rows, scored, strict=True):
-                of_example[owner].append((row, yes, no))
-            for example, parts in zip(window, of_example, strict=True):
-                yield from_rows(example, parts, multi_label, threshold)
+    def _scored(
+        self, examples: Sequence[MultipleChoiceExample], stride: int | None, batch_size: int
+    ) -> list[list[Scored]]:
+        """The rows of each example, scored."""
+        for language in {example.language for example in examples}:
+            self.answers[language]  # said before the tokenizer finds nothing in its vocabulary
+        encodings = self.encoder.batch(examples, stride)
+        rows = [(owner, row) for owner, made in enumerate(encodings) for row in made]
+        scores = self._scores([row for _, row in rows], [examples[owner].language for owner, _ in rows], batch_size)
+        of_example: list[list[Scored]] = [[] for _ in examples]
+        for (owner, row), (yes, no) in zip(rows, scores, strict=True):
+            of_example[owner].append((row, yes, no))
+        return of_example
 
     @torch.inference_mode()
     def _scores(
@@ -228,59 +248,55 @@ class UniMC:
     ) -> list[tuple[list[float], list[float]]]:
         """The yes and no logits at every O-MASK of each row, longest rows first so that memory peaks at once."""
         self.model.eval()
-        device = next(self.model.parameters()).device
-        pieces = torch.tensor(self.answers.ids, device=device)
         columns = torch.tensor([self.answers.columns(language) for language in languages])  # (rows, 2)
         lengths = [len(row) for row in rows]
-        order = sorted(range(len(rows)), key=lambda row: -lengths[row])
         found: list[tuple[list[float], list[float]]] = [([], [])] * len(rows)
-        for chosen in batches(lengths, order, max_rows=batch_size, max_tokens=self.max_tokens):
-            batch = collate([rows[row] for row in chosen], self.encoder.tokenizer.pad)
-            logits, _ = self.model(**batch.to(device).inputs(), pieces=pieces)
-            logits = logits.float().cpu()  # (options, pieces)
-            pair = logits.gather(1, columns[chosen][batch.option_rows])  # (options, 2)
-            start = 0
-            for row in chosen:
-                end = start + len(rows[row].options)
-                yes, no = pair[start:end].unbind(1)
-                found[row] = (yes.tolist(), no.tolist())
-                start = end
+        left = sorted(range(len(rows)), key=lambda row: -lengths[row])
+        max_tokens = self.max_tokens
+        while left:
+            done = 0
+            for chosen in batches(lengths, left, max_rows=batch_size, max_tokens=max_tokens):
+                try:
+                    pair = self._pairs([rows[row] for row in chosen], columns[chosen])
+                except torch.OutOfMemoryError:
+                    break
+                start = 0
+                for row in chosen:
+                    end = start + len(rows[row].options)
+                    yes, no = pair[start:end].unbind(1)
+                    found[row] = (yes.tolist(), no.tolist())
+                    start = end
+                done += len(chosen)
+            left = left[done:]
+            if left:  # out of memory; the error, and what it held, are gone by now
+                torch.cuda.empty_cache()
+                longest = lengths[chosen[0]]
+                if len(chosen) == 1:
+                    raise InputError(
+                        f"a row of {longest} tokens takes more memory than {self.model.backbone.device} has left; "
+                        "lower max_length (windows='max' reads all of a passage still) or give dtype=torch.bfloat16"
+                    )
+                max_tokens = len(chosen) * longest // 2
         return found
 
-    def _example(
-        self, text: str, options: Options, question: str, language: str | None, number: str
-    ) -> MultipleChoiceExample:
-        if not isinstance(text, str) or not text.strip():
-            raise InputError(f"{number} is {'empty' if isinstance(text, str) else type(text).__name__}; give a text")
-        names = list(options)
-        wordings = list(options.values()) if isinstance(options, Mapping) else names
-        language = language or self.language or self._told_from(" ".join(map(str, [text, question, *wordings])))
-        return MultipleChoiceExample(wordings, question, text, names=names, language=language, id=number)
-
-    def _told_from(self, words: str) -> str:
-        """The language by its script, among those the checkpoint has answer pieces for."""
-        languages = self.answers.languages
-        if _HAN.search(words) and not (len(languages) == 1 and _LATIN.search(words)):
-            self.answers["zh"]  # a vocabulary without Chinese would read it as unknown pieces, and answer all the same
-            return "zh"
-        if len(languages) == 1:
-            return languages[0]
-        if _LATIN.search(words):
-            return "en"
-        raise InputError(f"can't tell the language of {words[:40]!r}; give language= one of {', '.join(languages)}")
+    def _pairs(self, rows: Sequence[Encoding], columns: Tensor) -> Tensor:
+        """(options, 2) yes and no logits at the O-MASKs of one batch; `columns`, (rows, 2), says which pieces."""
+        device = self.model.backbone.device
+        batch = collate(rows, self.encoder.tokenizer.pad)
+        logits, _ = self.model(**batch.to(device).inputs(), pieces=torch.tensor(self.answers.ids, device=device))
+        found: Tensor = logits.float().cpu().gather(1, columns[batch.option_rows])
+        return found
 
 
-def _per_text(options: Options | Sequence[Options], count: int) -> Sequence[Options]:
-    if isinstance(options, str):
-        raise InputError(f"options must be a list, not one string; write [{options!r}]")
-    if not isinstance(options, Iterable) or isinstance(options, Set):
-        raise InputError(f"options must be a list or a mapping, not {type(options).__name__}")
-    if isinstance(options, Mapping) or all(isinstance(option, str) for option in options):
-        one: Any = options
-        return [one] * count
-    if len(options) != count:
-        raise InputError(f"{len(options)} lists of options for {count} texts; give one for each, or one for all")
-    for number, given in enumerate(options):
-        if isinstance(given, str) or not isinstance(given, Sequence | Mapping):
-            raise InputError(f"options of text {number} must be a list or a mapping, not {type(given).__name__}")
-    return options
+def _chunks(examples: Iterator[MultipleChoiceExample], most: int) -> Iterator[list[MultipleChoiceExample]]:
+    """The examples in lists of `most`, or of fewer long ones; no further is read ahead."""
+    chunk: list[MultipleChoiceExample] = []
+    characters = 0
+    for example in examples:
+        chunk.append(example)
+        characters += len(example.passage) + len(example.textb)
+        if len(chunk) == most or characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk

@@ -23,6 +23,10 @@ class UniMCModel(nn.Module):
         self.family = family_of(backbone.config)
         self.layout = self.family.layout(backbone.config)
 
+    def __reduce__(self) -> tuple[type[UniMCModel], tuple[nn.Module]]:
+        """A family's functions can't be pickled or sent to another process; they follow from the backbone."""
+        return UniMCModel, (self.backbone,)
+
     def states(self, input_ids: Tensor, option_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
         """Runs the encoder with the options kept apart: four (batch, length) tensors -> (batch, length, hidden)."""
         return self.family.states(self.backbone, input_ids, option_ids, position_ids, token_type_ids)

@@ -58,8 +58,9 @@ def markdown(results: Mapping[str, Any], plot: str | None = None) -> str:
         "",
         f"Mean of the tasks' first metrics: {_percent(results['mean'])}. Values in per cent; {intervals}. "
         "*Chance* and *majority* belong to a task's first metric: guessing, and always giving the most frequent label. "
-        "*Cut*: examples that lost tokens because they were too long. *Training*: whether the task, or rows with the "
-        "same texts, were trained on.",
+        "*ece*, expected calibration error, is how far scores lie from the share of right answers: lower is better, "
+        "and its interval leans upwards. *Cut*: examples that lost tokens because they were too long. *Training*: "
+        "whether the task, or rows with the same texts, were trained on.",
         "",
     ]
     if plot is not None:
@@ -100,7 +101,7 @@ def table(results: Mapping[str, Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(caption=f"mean {_percent(results['mean'])}; values in per cent")
+    made = Table(caption=f"mean {_percent(results['mean'])}; values in per cent; ece: lower is better")
     for column in _COLUMNS:
         made.add_column(column, justify="right" if column in _NUMBERS else "left")
     for row in rows(results):

@@ -112,6 +112,7 @@ class _Training:
         set_seed(config.seed, device_specific=True)
         checkpoint.max_length = config.max_length
         checkpoint.fresh_head = False
+        checkpoint.calibration = {}  # fitted to the weights before, it would be wrong for those after
         self.set = TrainingSet(
             examples,
             Encoder(checkpoint.tokenizer, checkpoint.model.layout, config.max_length),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from unimc.example import InputError
+
+if TYPE_CHECKING:
+    from unimc.windows import Pooling
 
 
 def classify(
@@ -27,6 +30,9 @@ def classify(
     threshold: Annotated[
         float | None, typer.Option(help="With --multi-label: from which probability an option holds; 0.5 if not given.")
     ] = None,
+    windows: Annotated[
+        str | None, typer.Option(help="A long text in overlapping windows, joined by max or mean; cut if not given.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, …; a GPU if there is one, if not given.")
     ] = None,
@@ -45,7 +51,13 @@ def classify(
     from unimc.inference import UniMC
 
     found = UniMC.from_pretrained(model, device=device).classify(
-        text, wordings, question=question, language=language, multi_label=multi_label, threshold=threshold
+        text,
+        wordings,
+        question=question,
+        language=language,
+        multi_label=multi_label,
+        threshold=threshold,
+        windows=cast("Pooling | None", windows),  # checked where it is used
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))

@@ -28,7 +28,8 @@ class Metric(evaluate.Metric):
 
     Attributes:
         kinds: the kinds of task that it is computed for.
-        needs_scores: whether predictions are scores, (examples, labels), in place of decisions.
+        needs_scores: whether predictions are scores, (examples, labels), in place of decisions; NaN for labels that an
+            example doesn't offer.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()

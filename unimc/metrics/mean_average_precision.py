@@ -26,7 +26,8 @@ class MeanAveragePrecision(Metric):
             description="Mean over labels of sum_k (R_k - R_(k-1)) P_k, k over the distinct scores, best first.",
             citation="Su, Yuan and Zhu, A relationship between the average precision and the area under the ROC curve, "
             "ICTIR 2015",
-            inputs_description="predictions: scores, (examples, labels). references: 0 and 1, (examples, labels).",
+            inputs_description="predictions: scores, (examples, labels), NaN (ranked as 0) for labels that an example "
+            "doesn't offer. references: 0 and 1, (examples, labels).",
             features=Features({"predictions": List(Value("float64")), "references": List(Value("int64"))}),
             reference_urls=[
                 "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.average_precision_score.html"
@@ -42,7 +43,7 @@ class MeanAveragePrecision(Metric):
     ) -> dict[str, float]:
         from sklearn.metrics import average_precision_score
 
-        right, scores = np.asarray(references), np.asarray(predictions)
+        right, scores = np.asarray(references), np.nan_to_num(np.asarray(predictions, dtype=np.float64))
         weight = np.ones(len(right)) if sample_weight is None else np.asarray(sample_weight)
         present = np.flatnonzero(weight @ right > 0)
         if not len(present):
@@ -52,7 +53,8 @@ class MeanAveragePrecision(Metric):
 
     def resampled(self, predictions: ArrayLike, references: ArrayLike, counts: Floats, num_labels: int) -> Floats:
         """See `Metric.resampled`."""
-        scores, right = np.asarray(predictions, dtype=np.float64), np.asarray(references, dtype=np.float64)
+        scores = np.nan_to_num(np.asarray(predictions, dtype=np.float64))
+        right = np.asarray(references, dtype=np.float64)
         of_label = [_average_precision(scores[:, label], right[:, label], counts) for label in range(num_labels)]
         values = np.stack(of_label, axis=1)  # (resamples, labels)
         return ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(1).astype(np.float64), np.nan)

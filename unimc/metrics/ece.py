@@ -1,0 +1,72 @@
+"""Expected calibration error: how far the scores lie from being the shares of right answers. Lower is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import evaluate
+import numpy as np
+from datasets import Features, List, Value
+from numpy.typing import ArrayLike
+
+from unimc.metrics._metric import Floats, Metric, ratio
+
+BINS = 15
+"""Bins of equal width between 0 and 1, each with its upper end (Guo et al. 2017)."""
+
+
+class ECE(Metric):
+    """The mean over bins of |mean score - share that is right|, each bin weighing as much as it holds.
+
+    With one right label, the best label's score and whether it is the right one; where several may hold, every
+    (example, label) with its score and whether the label holds. An absolute value can't average out: few examples, and
+    so every resample, raise it; the interval leans upwards, and may lie above the value of a well calibrated model.
+    """
+
+    kinds = ("classification", "multiple_choice", "multi_label")
+    needs_scores = True
+
+    def _info(self) -> Any:
+        scores = List(Value("float64"))
+        return evaluate.MetricInfo(
+            description=f"Mean of |score - share right| over {BINS} bins of equal width; lower is better.",
+            citation="Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, ICML 2017; Naeini, "
+            "Cooper and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015",
+            inputs_description="predictions: scores, (examples, labels), NaN for labels that an example doesn't offer. "
+            "references: label indices, (examples,), or 0 and 1, (examples, labels).",
+            features=[
+                Features({"predictions": scores, "references": kind}) for kind in (Value("int64"), List(Value("int64")))
+            ],
+            reference_urls=["https://proceedings.mlr.press/v70/guo17a.html"],
+        )
+
+    def _compute(
+        self,
+        predictions: ArrayLike,
+        references: ArrayLike,
+        num_labels: int = 0,
+        sample_weight: ArrayLike | None = None,
+    ) -> dict[str, float]:
+        examples = len(np.asarray(references))
+        weights = np.ones(examples) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        return {"ece": float(self.resampled(predictions, references, weights[None], num_labels)[0])}
+
+    def resampled(
+        self,
+        predictions: ArrayLike,
+        references: ArrayLike,
+        counts: Floats,
+        num_labels: int,  # noqa: ARG002 (every metric takes it)
+    ) -> Floats:
+        """See `Metric.resampled`."""
+        scores, right = np.asarray(predictions, dtype=np.float64), np.asarray(references)
+        if right.ndim == 1:
+            best = np.where(np.isnan(scores), -np.inf, scores).argmax(1)
+            scores, right = scores.max(1, initial=0.0, where=~np.isnan(scores))[:, None], (best == right)[:, None]
+        offered = ~np.isnan(scores)
+        places = np.clip(np.ceil(np.where(offered, scores, 0.0) * BINS).astype(int) - 1, 0, BINS - 1)
+        # What an example adds to each bin: the sum of score - right over its decisions there.
+        added = np.zeros((len(scores), BINS))
+        rows = np.broadcast_to(np.arange(len(scores))[:, None], scores.shape)
+        np.add.at(added, (rows[offered], places[offered]), (scores - right)[offered])
+        return ratio(np.abs(counts @ added).sum(1), counts @ offered.sum(1).astype(np.float64), np.nan)

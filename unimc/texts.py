@@ -1,0 +1,82 @@
+"""Plain texts and options to examples: what `UniMC.classify` is given (DESIGN, section 8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+from unimc.answers import Answers
+from unimc.example import InputError, MultipleChoiceExample
+
+Options = Sequence[str] | Mapping[str, str]
+"""Options alone, or names with the wordings that the model reads."""
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_LATIN = re.compile(r"[A-Za-z]")
+
+
+def examples_of(
+    texts: Sequence[str],
+    options: Options | Sequence[Options],
+    question: str,
+    language: str | None,
+    answers: Answers,
+) -> list[MultipleChoiceExample]:
+    """An example of each text, whose id is its number.
+
+    Args:
+        texts: the texts.
+        options: one list of options (or a mapping of name to wording) for all texts, or one for each text.
+        question: the instruction.
+        language: of the texts; told from their script, among those that have answer pieces, if None.
+        answers: the checkpoint's answer pieces.
+
+    Raises:
+        InputError: if an option list doesn't fit its text, a text is empty, or a language can't be told.
+    """
+    of_each = options_of_each(options, len(texts))
+    made = []
+    for number, (text, one) in enumerate(zip(texts, of_each, strict=True)):
+        if not isinstance(text, str) or not text.strip():
+            problem = "empty" if isinstance(text, str) else type(text).__name__
+            raise InputError(f"text {number} is {problem}; give a text")
+        names = list(one)
+        wordings = list(one.values()) if isinstance(one, Mapping) else names
+        spoken = language or _told_from(" ".join(map(str, [text, question, *wordings])), answers)
+        made.append(MultipleChoiceExample(wordings, question, text, names=names, language=spoken, id=f"text {number}"))
+    return made
+
+
+def options_of_each(options: Options | Sequence[Options], count: int) -> Sequence[Options]:
+    """The options of each of `count` texts, whether one list was given for all or one for each.
+
+    Raises:
+        InputError: if they are neither.
+    """
+    if isinstance(options, str):
+        raise InputError(f"options must be a list, not one string; write [{options!r}]")
+    if not isinstance(options, Iterable) or isinstance(options, Set):
+        raise InputError(f"options must be a list or a mapping, not {type(options).__name__}")
+    if isinstance(options, Mapping) or all(isinstance(option, str) for option in options):
+        one: Any = options
+        return [one] * count
+    if len(options) != count:
+        raise InputError(f"{len(options)} lists of options for {count} texts; give one for each, or one for all")
+    for number, given in enumerate(options):
+        if isinstance(given, str) or not isinstance(given, Sequence | Mapping):
+            raise InputError(f"options of text {number} must be a list or a mapping, not {type(given).__name__}")
+    return options
+
+
+def _told_from(words: str, answers: Answers) -> str:
+    """The language by its script, among those the checkpoint has answer pieces for."""
+    languages = answers.languages
+    if _HAN.search(words) and not (len(languages) == 1 and _LATIN.search(words)):
+        answers["zh"]  # a vocabulary without Chinese would read it as unknown pieces, and answer all the same
+        return "zh"
+    if len(languages) == 1:
+        return languages[0]
+    if _LATIN.search(words):
+        return "en"
+    raise InputError(f"can't tell the language of {words[:40]!r}; give language= one of {', '.join(languages)}")
