@@ -186,6 +186,12 @@ def test_tasks_must_be_given_and_differ(model: UniMC) -> None:
         evaluate_task(model, fixed(), resamples=-1)
 
 
+def test_each_result_is_told_as_soon_as_it_is_there(model: UniMC) -> None:
+    told: list[str] = []
+    found = evaluate_tasks(model, [own(), fixed()], resamples=0, after_task=lambda result: told.append(result.name))
+    assert told == [result.name for result in found.tasks] == ["阅读|理解", "feelings"]
+
+
 def test_intervals_can_be_left_out(model: UniMC, tmp_path: Path) -> None:
     found = evaluate_tasks(model, [own()], resamples=0)
     figure = found.to_dict()["tasks"][0]["figures"]["accuracy"]

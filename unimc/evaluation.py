@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,7 @@ def evaluate_tasks(
     threshold: float | None = None,
     accelerator: Any = None,
     progress: bool = True,
+    after_task: Callable[[TaskResult], None] | None = None,
 ) -> Evaluation:
     """Evaluates a model on tasks.
 
@@ -81,6 +82,7 @@ def evaluate_tasks(
         accelerator: `accelerate`'s Accelerator or PartialState: each process answers its part of the examples and all
             get the whole result, equal to that of one process (figures of scores but for their last digits).
         progress: whether to show a bar, if standard error is a terminal.
+        after_task: called with each task's result as soon as it is there, on the main process.
 
     Raises:
         InputError: if there is no task, or one is given twice.
@@ -91,10 +93,11 @@ def evaluate_tasks(
     (task, split, variant), times = keys.most_common(1)[0]
     if times > 1:
         raise InputError(f"{task} ({split}{f', {variant}' if variant else ''}) is given {times} times; give it once")
-    results = [
-        evaluate_task(
+    results = []
+    for one in tasks:
+        result = evaluate_task(
             model,
-            task,
+            one,
             batch_size=batch_size,
             seed=seed,
             resamples=resamples,
@@ -102,8 +105,9 @@ def evaluate_tasks(
             accelerator=accelerator,
             progress=progress,
         )
-        for task in tasks
-    ]
+        results.append(result)
+        if after_task is not None and (accelerator is None or accelerator.is_main_process):
+            after_task(result)
     backbone = model.model.backbone
     return Evaluation(
         tasks=results,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -74,7 +75,14 @@ def evaluate(
         for language in sorted({example.language for example in one.examples}):
             loaded.answers[language]  # an error now, not after the tasks before it
     found = evaluate_tasks(
-        loaded, sets, name=model, batch_size=batch_size, seed=seed, resamples=resamples, accelerator=accelerator
+        loaded,
+        sets,
+        name=model,
+        batch_size=batch_size,
+        seed=seed,
+        resamples=resamples,
+        accelerator=accelerator,
+        after_task=None if sys.stderr.isatty() else _say,  # there a bar shows how far it is, here nothing would
     )
     about = {"trained_on": loaded.checkpoint.trained_on, "fresh_head": loaded.checkpoint.fresh_head}
     tables = [asdict(suites.get(name)) for name in named if name in suites.names()]
@@ -90,6 +98,11 @@ def evaluate(
             found.write(output)
             typer.echo(f"written to {output}")
     accelerator.end_training()
+
+
+def _say(result: TaskResult) -> None:
+    primary, count = 100 * result.primary.value, len(result.predictions)
+    typer.echo(f"{result.name}: {primary:.1f} ({count:,} examples, {result.seconds:.0f} s)", err=True)
 
 
 def not_zero_shot(result: TaskResult) -> Iterator[str]:
