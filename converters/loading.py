@@ -79,7 +79,7 @@ def read(
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be 1 or more")
     task.wording(variant)
-    rows = split_rows(task, split, data_dir)
+    rows = split_rows(task, split, data_dir, unlabelled)
     label = task.label_column
     # A row function may make the label's column; then the conversion of every row says if it doesn't.
     if label is not None and task.row is None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
@@ -116,7 +116,7 @@ def read(
     return Loaded(examples, total, merged, len(left_out), rows.source)
 
 
-def split_rows(task: Task, split: str, data_dir: str | Path | None) -> Rows:
+def split_rows(task: Task, split: str, data_dir: str | Path | None, unlabelled: bool = False) -> Rows:
     """The rows of a split, unconverted, and where they came from; `Task.load` says what is raised."""
     if task.rows:
         _known_split(task, split, list(task.rows))
@@ -126,7 +126,7 @@ def split_rows(task: Task, split: str, data_dir: str | Path | None) -> Rows:
         _known_split(task, split, list(files))
         path = (task.path.parent if task.path is not None else Path()) / files[split]
         return Rows.of(read_file(path), str(path))
-    if split in task.splits and task.splits[split] is None:
+    if split in task.splits and task.splits[split] is None and not unlabelled:
         labelled = ", ".join(task.split_names)
         raise InputError(f"task {task.name}: split {split!r} has no labels; labelled are: {labelled}")
     folder = data_dir if data_dir is not None else os.environ.get(DATA_DIR) or None
@@ -148,7 +148,7 @@ def _from_hub(task: Task, split: str) -> Rows:
         raise InputError(f"{what} is only read from local files; give --data-dir or set {DATA_DIR}")
     from datasets import load_dataset
 
-    config, name = task.source.get("config"), task.splits[split]
+    config, name = task.source.get("config"), task.splits[split] or split
     try:
         content = load_dataset(hub, config, split=name)
     except Exception as problem:  # the hub client's errors have no common type: connection, offline, not found, script

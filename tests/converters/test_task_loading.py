@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from converters import Task
+from converters import Task, held_out
 from converters.files import count_rows, read_file
 from unimc import InputError
 
@@ -281,6 +281,23 @@ def test_an_id_given_twice_is_refused() -> None:
 def test_an_unlabelled_split_is_refused() -> None:
     with pytest.raises(InputError, match="split 'test' has no labels; labelled are: train"):
         task(source={"hub": "someone/something"}, splits={"train": "train", "test": None}).load("test")
+
+
+def test_an_unlabelled_split_is_read_when_asked_for_and_can_be_held_out(tmp_path: Path) -> None:
+    put(tmp_path / "zh/餐馆/train.jsonl", "\n".join(f'{{"正文": "第{n}家好吃", "标签": "好"}}' for n in range(4)))
+    put(tmp_path / "zh/餐馆/test.jsonl", '{"正文": "第2家，好吃！"}\n')
+    card = task(source={"folder": "zh/餐馆"}, splits={"train": "train", "test": None})
+    assert card.load("test", tmp_path, unlabelled=True)[0].label is None
+    index = held_out.index([card], tmp_path, None, None)
+    assert [bool(found) for found in index.search(card.load("train", tmp_path))] == [True] * 4  # its one labelled split
+    copy = tmp_path / "card.yaml"
+    copy.write_text(
+        "{name: 餐馆, kind: classification, language: zh, passage: '{正文}', source: {folder: zh/餐馆},"
+        " splits: {train: train, test: null}, labels: {column: 标签, values: {好: 好评, 坏: 差评}}}",
+        encoding="utf-8",
+    )
+    index = held_out.index([f"{copy}:test"], tmp_path, None, None)
+    assert [bool(found) for found in index.search(card.load("train", tmp_path))] == [False, False, True, False]
 
 
 class TestWithoutLocalFiles:
