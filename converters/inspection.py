@@ -47,7 +47,6 @@ class Inspection:
         option_counts: number of options -> examples.
         longest: characters of the longest question, passage and textb together, and the id of that example.
         empty: part of the text (passage, textb) -> examples where the card has it and the row nothing.
-        absent: columns that `skip` names and no row has.
         failing: rows that can't be converted.
         problems: what is wrong, each kind once.
         unknown: value of the label column that the card lacks -> rows.
@@ -65,7 +64,6 @@ class Inspection:
     option_counts: Counter[int] = field(default_factory=Counter)
     longest: tuple[int, str] = (0, "")
     empty: Counter[str] = field(default_factory=Counter)
-    absent: tuple[str, ...] = ()
     failing: int = 0
     problems: list[Problem] = field(default_factory=list)
     unknown: dict[str, Problem] = field(default_factory=dict)
@@ -92,16 +90,10 @@ def inspect(
                 raise InputError(
                     f"{task.where}: labels.values.{name}: still says {option.text!r}; write the option's words there"
                 )
-    table = loading.split_rows(task, split, data_dir)
+    table = loading.split_rows(task, split, data_dir, unlabelled)
+    loading.check_columns(task, table, unlabelled)
     rows = table.take(range(len(table.content)))
-    label = task.label_column
-    if label is not None and task.row is None and not label.present(dict.fromkeys(table.columns)) and not unlabelled:
-        raise InputError(
-            f"{table.source}: the card takes its labels from the column {label.text!r}, which is not there; the "
-            f"columns are: {', '.join(table.columns)}. For a file without labels: --unlabelled"
-        )
-    absent = tuple(str(column) for column in task.skip if column not in table.columns)
-    found = Inspection(table.source, rows=len(rows), absent=absent)
+    found = Inspection(table.source, rows=len(rows))
     found.labels.update(dict.fromkeys(task.label_names or (), 0))
     seen: dict[str, int] = {}
     for place, row in enumerate(rows):

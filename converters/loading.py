@@ -80,21 +80,10 @@ def read(
         raise InputError(f"limit is {limit}; it must be 1 or more")
     task.wording(variant)
     rows = split_rows(task, split, data_dir, unlabelled)
-    label = task.label_column
-    # A row function may make the label's column; then the conversion of every row says if it doesn't.
-    if label is not None and task.row is None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
-        raise InputError(
-            f"{rows.source}: task {task.name} takes its labels from the column {label.column!r}, which is not there; "
-            f"the columns are: {', '.join(rows.columns)}"
-        )
+    check_columns(task, rows, unlabelled)
     total = len(rows.content)
     left_out: set[int] = set()
     for column in task.skip:
-        if column not in rows.columns:
-            raise InputError(
-                f"{rows.source}: task {task.name} skips by the column {column!r}, which is not there; the columns are: "
-                f"{', '.join(rows.columns)}"
-            )
         left_out |= {place for place, value in enumerate(rows.column(column)) if task.skips(column, value)}
     places = [place for place in range(total) if place not in left_out]
     if limit is not None and limit < len(places):
@@ -114,6 +103,24 @@ def read(
             examples.append(one.example)
             merged += one.merged
     return Loaded(examples, total, merged, len(left_out), rows.source)
+
+
+def check_columns(task: Task, rows: Rows, unlabelled: bool) -> None:
+    """Raise InputError if a column that the card's labels or its `skip` need is not there at all."""
+    there = ", ".join(rows.columns)
+    label = task.label_column
+    # A row function may make the label's column; then the conversion of every row says if it doesn't.
+    if label is not None and task.row is None and not label.present(dict.fromkeys(rows.columns)) and not unlabelled:
+        raise InputError(
+            f"{rows.source}: task {task.name} takes its labels from the column {label.text!r}, which is not there; the "
+            f"columns are: {there} (for rows without labels: `unlabelled`)"
+        )
+    for column in task.skip:
+        if column not in rows.columns:
+            raise InputError(
+                f"{rows.source}: task {task.name} skips by the column {column!r}, which is not there; the columns are: "
+                f"{there}"
+            )
 
 
 def split_rows(task: Task, split: str, data_dir: str | Path | None, unlabelled: bool = False) -> Rows:

@@ -166,6 +166,14 @@ def test_columns_of_the_same_name_and_empty_texts_are_said(mails: Path, tmp_path
     assert "row 1 (from 0): column '留言' is empty; give a text" in run(empty, *GIVEN)
 
 
+def test_a_language_that_cannot_be_told_is_said_not_guessed(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text("留言\n12345\n", encoding="utf-8")
+    given = "--options", "1,2", "--question", "?"
+    assert "row 0 (from 0): can't tell the language of '12345" in run(path, *given)
+    assert json.loads(run(path, *given, "--language", "zh"))["answer"] in ("1", "2")
+
+
 # ---- reading row by row
 
 

@@ -90,9 +90,14 @@ class MultipleChoiceExample:
 
     @property
     def key(self) -> str:
-        """What the item is, normalised: equal for two examples that ask about the same texts (`identity`)."""
+        """What the item is, normalised: equal for two examples that ask about the same texts (`recognised_by`)."""
+        return normalised(self.recognised_by)
+
+    @property
+    def recognised_by(self) -> tuple[str, ...]:
+        """`identity`, or what stands for it by default."""
         texts = self.identity or tuple(text for text in (self.passage, self.textb) if text.strip())
-        return normalised(texts or (self.question, *self.options))
+        return texts or (self.question, *self.options)
 
     @property
     def fingerprint(self) -> int:

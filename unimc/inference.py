@@ -253,11 +253,12 @@ class UniMC:
         found: list[tuple[list[float], list[float]]] = [([], [])] * len(rows)
         left = sorted(range(len(rows)), key=lambda row: -lengths[row])
         max_tokens = self.max_tokens
+        pieces = torch.tensor(self.answers.ids, device=self.model.backbone.device)
         while left:
             done = 0
             for chosen in batches(lengths, left, max_rows=batch_size, max_tokens=max_tokens):
                 try:
-                    pair = self._pairs([rows[row] for row in chosen], columns[chosen])
+                    pair = self._pairs([rows[row] for row in chosen], columns[chosen], pieces)
                 except torch.OutOfMemoryError:
                     break
                 start = 0
@@ -279,11 +280,10 @@ class UniMC:
                 max_tokens = len(chosen) * longest // 2
         return found
 
-    def _pairs(self, rows: Sequence[Encoding], columns: Tensor) -> Tensor:
+    def _pairs(self, rows: Sequence[Encoding], columns: Tensor, pieces: Tensor) -> Tensor:
         """(options, 2) yes and no logits at the O-MASKs of one batch; `columns`, (rows, 2), says which pieces."""
-        device = self.model.backbone.device
         batch = collate(rows, self.encoder.tokenizer.pad)
-        logits, _ = self.model(**batch.to(device).inputs(), pieces=torch.tensor(self.answers.ids, device=device))
+        logits, _ = self.model(**batch.to(pieces.device).inputs(), pieces=pieces)
         found: Tensor = logits.float().cpu().gather(1, columns[batch.option_rows])
         return found
 

@@ -137,5 +137,4 @@ def _show_pairs(
 
 def _said(example: MultipleChoiceExample) -> str:
     """An example's id and the texts by which it is recognised."""
-    texts = example.identity or tuple(text for text in (example.passage, example.textb) if text.strip())
-    return "\n".join([example.id, *(texts or (example.question, *example.options))])
+    return "\n".join([example.id, *example.recognised_by])

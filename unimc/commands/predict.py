@@ -6,7 +6,8 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +17,13 @@ from unimc.commands.arguments import comma_separated
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
+    from unimc.answers import Answers
     from unimc.prediction import Prediction
 
 Pair = tuple[Mapping[str, Any], MultipleChoiceExample]
 """A row of the file and the example made of it."""
+Check = Callable[[Mapping[str, Any]], object]
+Make = Callable[[Mapping[str, Any], int, "Answers"], list[MultipleChoiceExample]]
 
 
 def predict(
@@ -75,20 +79,21 @@ def predict(
     from unimc.inference import UniMC
 
     state = Accelerator()  # of one process too; PartialState alone would not see that several share a CPU
+    if output is None and state.num_processes > 1:
+        raise InputError("--output is missing; several processes can't share the screen")
+    # What is wrong with the columns is said before the model is loaded; which languages it has is known only then.
+    path = json_file or file
+    assert path is not None
     if json_file is not None:
-        pairs, path = _released(json_file, language), json_file
-    else:
-        assert file is not None
-        make, path = _maker(options, text, question, task, variant, language, multi_label), file
-        pairs = _pairs(file, make, prefix)
-    first = next(pairs, None)  # what is wrong with the columns is said before the model is loaded
-    if first is None:
-        raise InputError(f"{path}: the file has no rows")
-    pairs = islice(chain([first], pairs), state.process_index, None, state.num_processes)
-    if output is None:
-        if state.num_processes > 1:
-            raise InputError("--output is missing; several processes can't share the screen")
+        pairs = _released(json_file, language)
         loaded = UniMC.from_pretrained(model, device=state.device)
+    else:
+        check, make = _maker(options, text, question, task, variant, language, multi_label)
+        _check_first(path, check, prefix)
+        loaded = UniMC.from_pretrained(model, device=state.device)
+        pairs = _pairs(path, make, loaded.answers)
+    pairs = islice(pairs, state.process_index, None, state.num_processes)
+    if output is None:
         for line in _answered(loaded, pairs, prefix, multi_label, threshold, batch_size, path.name):
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         return
@@ -103,7 +108,6 @@ def predict(
     if part.done:
         typer.echo(f"going on after {part.done:,} rows of an earlier run", err=True)
     pairs = islice(pairs, part.done, None)
-    loaded = UniMC.from_pretrained(model, device=state.device)
     part.append(_answered(loaded, pairs, prefix, multi_label, threshold, batch_size, path.name))
     state.wait_for_everyone()
     if state.is_main_process:
@@ -147,20 +151,29 @@ def _columns(answer: Prediction, prefix: str, multi_label: bool) -> dict[str, An
 _NEW = ("answer", "score", "scores", "truncated")
 
 
-def _pairs(
-    path: Path, make: Callable[[Mapping[str, Any], int], list[MultipleChoiceExample]], prefix: str
-) -> Iterator[Pair]:
+def _check_first(path: Path, check: Check, prefix: str) -> None:
+    """Raise InputError if the file has no rows, or its columns are not as they must be."""
+    from converters.streaming import stream
+
+    first = next(stream(path), None)
+    if first is None:
+        raise InputError(f"{path}: the file has no rows")
+    taken = [prefix + name for name in _NEW if prefix + name in first]
+    if taken:
+        raise InputError(f"{path}: there is a column {taken[0]!r} already; give another --prefix, as --prefix unimc_")
+    try:
+        check(first)
+    except InputError as problem:
+        raise InputError(f"{path}: row 0 (from 0): {problem}") from None
+
+
+def _pairs(path: Path, make: Make, answers: Answers) -> Iterator[Pair]:
     """The rows of a file with the examples made of them; a row may become several."""
     from converters.streaming import stream
 
     for number, row in enumerate(stream(path)):
-        taken = [prefix + name for name in _NEW if prefix + name in row]
-        if taken:
-            raise InputError(
-                f"{path}: there is a column {taken[0]!r} already; give another --prefix, as --prefix unimc_"
-            )
         try:
-            made = make(row, number)
+            made = make(row, number, answers)
         except InputError as problem:
             raise InputError(f"{path}: row {number} (from 0): {problem}") from None
         for example in made:
@@ -182,8 +195,8 @@ def _maker(
     variant: str | None,
     language: str | None,
     multi_label: bool,
-) -> Callable[[Mapping[str, Any], int], list[MultipleChoiceExample]]:
-    """What makes examples of a row: a task's card, or the options that were given."""
+) -> tuple[Check, Make]:
+    """What tries a row out and what makes examples of it: a task's card, or the options that were given."""
     if (options is None) == (task is None):
         raise InputError("give either --options (with --text), or --task")
     if task is not None:
@@ -194,22 +207,25 @@ def _maker(
             there = "may hold several labels: give" if card.kind == "multi_label" else "has one label a row: leave out"
             raise InputError(f"task {card.name} {there} --multi-label")
         card.wording(variant)
-        return lambda row, number: [found.example for found in card.convert_all(row, variant, "", number)]
-    from converters.unimc_json import language_of
+
+        def convert(row: Mapping[str, Any], number: int, _: Answers | None = None) -> list[MultipleChoiceExample]:
+            return [found.example for found in card.convert_all(row, variant, "", number)]
+
+        return lambda row: convert(row, 0), convert
+    from unimc.texts import examples_of
 
     wordings = comma_separated((options or "").replace("，", ","))
     if not wordings:
         raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
 
-    def make(row: Mapping[str, Any], number: int) -> list[MultipleChoiceExample]:
+    def make(row: Mapping[str, Any], number: int, answers: Answers) -> list[MultipleChoiceExample]:
         column = _text_column(row, text)
         words = row[column]
         if not isinstance(words, str) or not words.strip():
             raise InputError(f"column {column!r} is {'empty' if words in ('', None) else repr(words)}; give a text")
-        spoken = language or language_of(" ".join([words, question, *wordings]))
-        return [MultipleChoiceExample(wordings, question, words, language=spoken, id=str(number))]
+        return [replace(one, id=str(number)) for one in examples_of([words], wordings, question, language, answers)]
 
-    return make
+    return lambda row: _text_column(row, text), make
 
 
 def _text_column(row: Mapping[str, Any], named: str | None) -> str:

@@ -79,8 +79,6 @@ def _report(declared: Task, split: str, found: Inspection) -> Iterator[str]:
 
     yield f"\n{split} ({found.source})"
     yield f"  rows: {found.rows:,}; skipped on purpose: {found.skipped:,}; can't be converted: {found.failing:,}"
-    for column in found.absent:
-        yield f"  note: `skip` names the column {column!r}, which is not there"
     yield f"  examples: {found.converted:,}; with an option given twice (merged): {found.merged:,}"
     if found.unlabelled:
         yield f"  unlabelled: {found.unlabelled:,}"

@@ -56,7 +56,7 @@ def tasks(
         table.add_row(*cells)
     shown = {converters.get(name).family for name in names}
     hints = "own: every row has its own options; untested: never met real rows"
-    table.caption = f"{len(names)} tasks in {len(shown)} families; {hints}"
+    table.caption = f"{len(names)} tasks in {len(shown)} {'family' if len(shown) == 1 else 'families'}; {hints}"
     show(table)
     if language is None and family is None:
         typer.echo(f"suites (names for several tasks): {', '.join(suites.names())}")
