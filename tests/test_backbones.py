@@ -74,10 +74,10 @@ def leak(family: str) -> float:
 def _no_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mask that BERT would have: everything but padding."""
 
-    def everything(option_ids: Tensor) -> Tensor:
+    def everything(option_ids: Tensor, _segment_ids: Tensor | None) -> Tensor:
         return (option_ids != -1)[:, None, None, :].expand(-1, -1, option_ids.shape[1], -1)
 
-    monkeypatch.setattr("unimc.backbones.isolating_mask", everything)
+    monkeypatch.setattr("unimc.modeling.isolating_mask", everything)
 
 
 @pytest.mark.parametrize("family", BY_POSITION)

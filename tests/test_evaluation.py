@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
+from unimc.backends.torch import TorchBackend
 from unimc.evaluation import (
     Evaluation,
     EvaluationSet,
@@ -21,7 +22,6 @@ from unimc.evaluation import (
     evaluate_task,
     evaluate_tasks,
     merge,
-    model_fingerprint,
     predict_shard,
     score,
 )
@@ -385,14 +385,16 @@ def test_figures_follow_the_seed_and_nothing_else(model: UniMC, evaluation: Eval
 def test_fingerprints_follow_what_they_stand_for(model: UniMC) -> None:
     import tiny
 
+    from unimc.modeling import UniMCModel
+
     task = fixed()
     other = replace(task, examples=[*task.examples[:-1], replace(task.examples[-1], passage="the snow")])
     assert task.fingerprint == fixed().fingerprint != other.fingerprint
-    backbone = tiny.new_backbone("bert")
-    before = model_fingerprint(backbone)
-    assert before == model_fingerprint(model.model.backbone)
-    next(backbone.parameters()).data[0, 0] += 1
-    assert model_fingerprint(backbone) != before
+    same = TorchBackend(UniMCModel(tiny.new_backbone("bert")), model.answers.ids)
+    before = same.fingerprint()
+    assert before == model.backend.fingerprint()
+    next(same.model.parameters()).data[0, 0] += 1
+    assert same.fingerprint() != before
 
 
 def test_the_mean_weighs_every_task_the_same(evaluation: Evaluation) -> None:

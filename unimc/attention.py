@@ -12,20 +12,25 @@ from torch import Tensor
 from unimc.encoding import PADDING, SHARED
 
 
-def isolating_mask(option_ids: Tensor) -> Tensor:
+def isolating_mask(option_ids: Tensor, segment_ids: Tensor | None = None) -> Tensor:
     """Options see themselves and the shared tokens, shared tokens see everything, nothing sees padding.
 
     Padding looks at shared tokens, so that no query is without a key (a softmax over nothing is NaN).
 
     Args:
         option_ids: (batch, length); 0 on shared tokens, i on the i-th option, -1 on padding.
+        segment_ids: (batch, length); which example of a packed row a token belongs to: nothing sees another's tokens.
+            None where each row holds one.
 
     Returns:
         (batch, 1, length, length) boolean, True where the query (third axis) may look at the key (last axis).
     """
     query = option_ids[:, None, :, None]  # (batch, 1, length, 1)
     key = option_ids[:, None, None, :]  # (batch, 1, 1, length)
-    return (key != PADDING) & ((query == SHARED) | (key == SHARED) | (query == key))
+    mask = (key != PADDING) & ((query == SHARED) | (key == SHARED) | (query == key))
+    if segment_ids is not None:
+        mask &= segment_ids[:, None, :, None] == segment_ids[:, None, None, :]
+    return mask
 
 
 def within_window(position_ids: Tensor, window: int) -> Tensor:

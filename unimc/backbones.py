@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unimc.attention import additive, isolating_mask, within_window
-from unimc.encoding import PADDING, Layout
+from unimc import last_layer
+from unimc.attention import additive, within_window
+from unimc.encoding import Layout
 from unimc.example import InputError
 
 
@@ -30,7 +31,8 @@ class Family:
         transform: what stands between the encoder and the decoder: (tokens, hidden) -> (tokens, embedding).
         decoder: the decoder's weight (vocabulary, embedding) and bias (vocabulary).
         head: prefixes of the head's parameters; only these may be missing from a folder.
-        states: runs the encoder; see `states` below for the arguments.
+        states: runs the encoder; see below for the arguments.
+        states_at: the same at some places alone, where that can be had for less.
         implementations: attention implementations that the mask is right for, the preferred one first.
         offset_by_padding: whether positions are counted from `padding_idx` + 1.
         order_invariant: whether an option's score is free of the options' order (False where distances are indices).
@@ -42,6 +44,7 @@ class Family:
     decoder: Callable[[Any], tuple[Tensor, Tensor]]
     head: tuple[str, ...]
     states: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor]
+    states_at: Callable[[Any, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
     implementations: tuple[str, ...] = ("sdpa", "eager")
     offset_by_padding: bool = False
     order_invariant: bool = True
@@ -99,36 +102,64 @@ def _mask(backbone: Any, mask: Tensor) -> Tensor:
     raise InputError(f"attention {implementation!r} cannot keep options apart; load the backbone with sdpa or eager")
 
 
-# In every `states` function below: input_ids, option_ids, position_ids, token_type_ids are (batch, length), the result
-# is (batch, length, hidden).
+# In the functions below: input_ids, positions and types are (batch, length), the mask is boolean, (batch, 1, length,
+# length), and the result (batch, length, hidden). Those that end in `_at` take (batch, most) places within the rows
+# besides, and give (batch, most, hidden).
 
 
-def _bert_states(backbone: Any, input_ids: Tensor, option_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
-    mask = _mask(backbone, isolating_mask(option_ids))
-    output = backbone.base_model(input_ids, attention_mask=mask, position_ids=positions, token_type_ids=types)
+def _bert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+    output = backbone.base_model(
+        input_ids, attention_mask=_mask(backbone, mask), position_ids=positions, token_type_ids=types
+    )
     states: Tensor = output.last_hidden_state
     return states
 
 
-def _modernbert_states(
-    backbone: Any, input_ids: Tensor, option_ids: Tensor, positions: Tensor, _types: Tensor
+def _bert_states_at(
+    backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
 ) -> Tensor:
+    base = backbone.base_model
+    states = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
+    if hasattr(base, "embeddings_project"):  # ELECTRA with small embeddings
+        states = base.embeddings_project(states)
+    *layers, last = base.encoder.layer
+    form = _mask(backbone, mask)
+    for layer in layers:
+        states = layer(states, form)
+    return last_layer.bert_layer(last, states, mask, places)
+
+
+def _albert_states_at(
+    backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
+) -> Tensor:
+    base, config = backbone.base_model, backbone.config
+    embedded = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
+    states = base.encoder.embedding_hidden_mapping_in(embedded)
+    groups = base.encoder.albert_layer_groups  # each shared by as many layers as its share of the depth
+    depth = config.num_hidden_layers
+    *layers, last = (layer for number in range(depth) for layer in groups[number * len(groups) // depth].albert_layers)
+    form = _mask(backbone, mask)
+    for layer in layers:
+        states = layer(states, form)
+    return last_layer.albert_layer(last, states, mask, places)
+
+
+def _modernbert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, _types: Tensor) -> Tensor:
     # One mask would serve both kinds of layer, and the sliding window would be lost without a word.
-    full = isolating_mask(option_ids)
-    near = full & within_window(positions, backbone.config.sliding_window)
+    near = mask & within_window(positions, backbone.config.sliding_window)
     # Positions far from everything else still see themselves; padding may be far from all shared tokens.
     near = near | torch.eye(near.shape[-1], dtype=torch.bool, device=near.device)
-    masks = {"full_attention": _mask(backbone, full), "sliding_attention": _mask(backbone, near)}
+    masks = {"full_attention": _mask(backbone, mask), "sliding_attention": _mask(backbone, near)}
     states: Tensor = backbone.base_model(input_ids, attention_mask=masks, position_ids=positions).last_hidden_state
     return states
 
 
-def _deberta_states(backbone: Any, input_ids: Tensor, option_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+def _deberta_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor) -> Tensor:
     # The model multiplies its mask onto the embeddings too, so only a (batch, length) mask passes there: embeddings and
-    # encoder are called one after the other, each with the mask it can take.
+    # encoder are called one after the other, each with the mask it can take. Padding alone doesn't see itself.
+    tokens = mask.diagonal(dim1=-2, dim2=-1)[:, 0]
     embeddings = backbone.base_model.embeddings
-    embedded = embeddings(input_ids=input_ids, token_type_ids=types, position_ids=positions, mask=option_ids != PADDING)
-    mask = isolating_mask(option_ids)
+    embedded = embeddings(input_ids=input_ids, token_type_ids=types, position_ids=positions, mask=tokens)
     states: Tensor = backbone.base_model.encoder(embedded, mask, output_hidden_states=False).last_hidden_state
     return states
 
@@ -182,11 +213,12 @@ _bert_family = partial(
     decoder=_linear("cls.predictions.decoder"),
     head=("cls.",),
     states=_bert_states,
+    states_at=_bert_states_at,
 )
 
 FAMILIES: tuple[Family, ...] = (
     _bert_family("BERT", frozenset({"bert", "ernie"})),
-    _bert_family("MegatronBERT", frozenset({"megatron-bert"}), implementations=("eager",)),
+    _bert_family("MegatronBERT", frozenset({"megatron-bert"}), implementations=("eager",), states_at=None),
     Family(
         "ALBERT",
         frozenset({"albert"}),
@@ -194,6 +226,7 @@ FAMILIES: tuple[Family, ...] = (
         decoder=_linear("predictions.decoder"),
         head=("predictions.",),
         states=_bert_states,
+        states_at=_albert_states_at,
     ),
     Family(
         "RoBERTa and XLM-R",
@@ -202,6 +235,7 @@ FAMILIES: tuple[Family, ...] = (
         decoder=_linear("lm_head.decoder"),
         head=("lm_head.",),
         states=_bert_states,
+        states_at=_bert_states_at,
         offset_by_padding=True,
     ),
     Family(
@@ -211,6 +245,7 @@ FAMILIES: tuple[Family, ...] = (
         decoder=_linear("generator_lm_head"),
         head=("generator_predictions.", "generator_lm_head."),
         states=_bert_states,
+        states_at=_bert_states_at,
     ),
     Family(
         "DeBERTa-v2 and v3",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -23,6 +23,7 @@ class Batch:
         token_type_ids: types.
         option_places: (options,) place of every O-MASK in the flattened (batch * length) tokens.
         option_rows: (options,) which row each stands in.
+        segment_ids: (batch, length) which example of a packed row a token belongs to; None if no row is packed.
     """
 
     input_ids: Tensor
@@ -31,14 +32,18 @@ class Batch:
     token_type_ids: Tensor
     option_places: Tensor
     option_rows: Tensor
+    segment_ids: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Self:
         """The batch on another device."""
-        return type(self)(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device, non_blocking=True) for name, value in own.items() if value is not None}
+        return replace(self, **moved)
 
     def inputs(self) -> dict[str, Tensor]:
         """Keyword arguments for the model."""
-        return {field.name: getattr(self, field.name) for field in fields(self)[:5]}
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "option_rows"}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def collate(rows: Sequence[Encoding], pad: int, input_ids: Sequence[Sequence[int]] | None = None) -> Batch:
@@ -59,6 +64,9 @@ def collate(rows: Sequence[Encoding], pad: int, input_ids: Sequence[Sequence[int
         token_type_ids=_padded([row.token_type_ids for row in rows], longest, 0),
         option_places=torch.tensor(places),
         option_rows=torch.tensor(owners),
+        segment_ids=_padded([row.segment_ids or [0] * len(row) for row in rows], longest, PADDING)
+        if any(row.segment_ids for row in rows)
+        else None,
     )
 
 

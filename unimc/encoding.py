@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from unimc.budget import Budgets, Lengths, fit, groups
-from unimc.example import InputError, MultipleChoiceExample
+from unimc.example import InputError, MultipleChoiceExample, shown, whole_number
 from unimc.tokenization import Ids, InertTokenizer
 from unimc.windows import check_stride, fit_window, starts
 
@@ -35,6 +35,7 @@ class Encoding:
         option_positions: where the O-MASKs stand.
         options: index, within the example, of each option in this row.
         truncated: tokens that were cut for this row.
+        segment_ids: which example each token belongs to, where several were packed into the row; else ().
     """
 
     input_ids: list[int]
@@ -44,6 +45,7 @@ class Encoding:
     option_positions: list[int]
     options: tuple[int, ...]
     truncated: int = 0
+    segment_ids: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -99,9 +101,9 @@ class Encoder:
     def __init__(self, tokenizer: object, layout: Layout, max_length: int = 512) -> None:
         self.tokenizer = InertTokenizer(tokenizer)
         self.layout = layout
-        if max_length < _SHORTEST:
-            raise InputError(f"max_length is {max_length}; the shortest row takes {_SHORTEST} tokens")
-        self.max_length = max_length
+        self.max_length = whole_number("max_length", max_length)
+        if self.max_length < _SHORTEST:
+            raise InputError(f"max_length is {shown(max_length)}; the shortest row takes {_SHORTEST} tokens")
         # Texts that come back row after row (the options and the question of a classification task).
         self._known: dict[str, Ids[int]] = {}
         self._checked: set[tuple[str, ...]] = set()
@@ -258,13 +260,13 @@ class Encoder:
         seen: dict[bytes, str] = {}
         for wording, ids in zip(example.options, options, strict=True):
             if not ids:
-                raise _unfit(example, f"option {wording!r} has no tokens in this vocabulary; word it otherwise")
+                raise _unfit(example, f"option {shown(wording)} has no tokens in this vocabulary; word it otherwise")
             other = seen.setdefault(ids.tobytes(), wording)
             if other != wording:
                 raise _unfit(
                     example,
-                    f"options {other!r} and {wording!r} are the same tokens {when}; word them so that they differ "
-                    "(are they in a language that the vocabulary holds?)",
+                    f"options {shown(other)} and {shown(wording)} are the same tokens {when}; word them so that they "
+                    "differ (are they in a language that the vocabulary holds?)",
                 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 from collections import Counter
@@ -12,7 +11,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from unimc import metrics
 from unimc.example import InputError, MultipleChoiceExample
@@ -108,13 +106,13 @@ def evaluate_tasks(
         results.append(result)
         if after_task is not None and (accelerator is None or accelerator.is_main_process):
             after_task(result)
-    backbone = model.model.backbone
+    backend = model.backend
     return Evaluation(
         tasks=results,
         model={
-            "name": name if name is not None else backbone.config.name_or_path,
-            "fingerprint": model_fingerprint(backbone),
-            "parameters": sum(weight.numel() for weight in backbone.parameters()),
+            "name": name if name is not None else model.model.backbone.config.name_or_path,
+            "fingerprint": backend.fingerprint(),
+            "parameters": backend.parameters,
             "max_length": model.encoder.max_length,
         },
         settings={
@@ -124,8 +122,8 @@ def evaluate_tasks(
             "threshold": 0.5 if threshold is None else threshold,
             "batch_size": batch_size,
             "processes": 1 if accelerator is None else accelerator.num_processes,
-            "device": str(next(backbone.parameters()).device.type),
-            "dtype": str(next(backbone.parameters()).dtype).removeprefix("torch."),
+            "device": backend.device.partition(":")[0],
+            "dtype": backend.dtype,
             "versions": {
                 **{package: version(package) for package in ("unimc", "torch", "transformers", "datasets")},
                 "python": platform.python_version(),
@@ -236,15 +234,6 @@ def score(
         majority=majority[primary],
         seconds=seconds,
     )
-
-
-def model_fingerprint(backbone: torch.nn.Module) -> str:
-    """SHA-256 over names, types, shapes and bytes of all weights; the same on every device."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(backbone.state_dict().items()):
-        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
-        digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _single(task: EvaluationSet, example: MultipleChoiceExample, right: Sequence[int]) -> int:

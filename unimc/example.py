@@ -16,6 +16,48 @@ class InputError(ValueError):
     """
 
 
+_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """A value as a message says it: its repr in one line, and of a long one the beginning.
+
+    A message stays readable so whatever was given: a megabyte of text, a number of 5000 digits, a table.
+    """
+    if isinstance(value, str):
+        whole = str.__repr__(value[: _SHOWN + 1])  # numpy's strings have another repr
+    else:
+        try:
+            whole = " ".join(repr(value).split())
+        except ValueError:  # an integer of more digits than Python writes out
+            whole = f"a very long {type(value).__name__}"
+    return whole if len(whole) <= _SHOWN + 2 else f"{whole[:_SHOWN]}…"
+
+
+def in_order(values: object) -> bool:
+    """Whether a value can be read item by item, in an order that the results can follow.
+
+    A set has none; of a mapping or a table the keys or the columns would be read; one string or bytes is one item.
+    """
+    if isinstance(values, str | bytes | bytearray | Mapping | Set) or getattr(values, "ndim", 1) != 1:
+        return False
+    return isinstance(values, Iterable)
+
+
+def whole_number(name: str, value: object) -> int:
+    """The integer that a setting is, numpy's and torch's included; never 1.0, "1" or True.
+
+    Raises:
+        InputError: if it is no integer.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name} must be a whole number, not {shown(value)}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class MultipleChoiceExample:
     """One question with its options, as the model reads it (UniMC, section 3.1).
@@ -106,13 +148,14 @@ class MultipleChoiceExample:
 
     def error(self, problem: str) -> InputError:
         """An `InputError` about this example that says which one it is."""
-        where = " ".join(str(word) for word in (self.task, self.id) if word not in ("", None))
+        where = " ".join(word for one in (self.task, self.id) if isinstance(one, str) for word in one.split())
+        where = where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
         return InputError(f"example {where}: {problem}" if where else problem)
 
     def _strings(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         if isinstance(values, str):
-            raise self.error(f"{field} must be a list of strings, not one string; write [{values!r}]")
-        if not isinstance(values, Iterable) or isinstance(values, Mapping | Set):
+            raise self.error(f"{field} must be a list of strings, not one string; write [{shown(values)}]")
+        if not in_order(values):
             raise self.error(f"{field} must be a list of strings, not {type(values).__name__}")
         strings = tuple(values)
         for position, value in enumerate(strings):
@@ -130,26 +173,24 @@ class MultipleChoiceExample:
             ) from None
 
     def _indices(self, values: Sequence[int]) -> tuple[int, ...]:
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise self.error(f"labels must be a list of indices, not {values!r}; use label for one right option")
+        if isinstance(values, Mapping) or not (in_order(values) or isinstance(values, Set)):
+            raise self.error(f"labels must be a list of indices, not {shown(values)}; use label for one right option")
         return tuple(map(self._index, values))
 
     def _index(self, value: object) -> int:
-        # operator.index takes numpy and torch integers too, and refuses 1.0 and "1".
         try:
-            if isinstance(value, bool):
-                raise TypeError
-            return index(value)  # type: ignore[arg-type]
-        except TypeError:
-            raise self.error(f"label {value!r} is not an index; give the right option's position, from 0") from None
+            return whole_number("label", value)
+        except InputError:
+            raise self.error(
+                f"label {shown(value)} is not an index; give the right option's position, from 0"
+            ) from None
 
     def _check(self) -> None:
         if not self.options:
             raise self.error("no options; give at least one candidate answer")
         for field, values in (("option", self.options), ("name", self.names)):
-            if len(set(values)) < len(values):
-                twice = next(value for value in values if values.count(value) > 1)
-                raise self.error(f"{field} {twice!r} is given twice; every {field} must be different")
+            if (twice := _twice(values)) is not None:
+                raise self.error(f"{field} {shown(twice)} is given twice; every {field} must be different")
         for position, option in enumerate(self.options):
             if not option.strip():
                 raise self.error(f"option {position} is empty; every option needs a text")
@@ -161,6 +202,16 @@ class MultipleChoiceExample:
             raise self.error("both label and labels are given; use label for one right option, labels for several")
         for right in self.right or ():
             if not 0 <= right < len(self.options):
-                raise self.error(f"label {right} is out of range; there are {len(self.options)} options, from 0")
+                raise self.error(f"label {shown(right)} is out of range; there are {len(self.options)} options, from 0")
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
-            raise self.error(f"labels {self.labels} name an option twice")
+            raise self.error(f"labels {shown(self.labels)} name an option twice")
+
+
+def _twice(values: Sequence[str]) -> str | None:
+    """The first value that came before."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None

@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import overload
 
 import torch
-from torch import Tensor
 
+from unimc.backends import Backend
+from unimc.backends.torch import TorchBackend
 from unimc.checkpoint import Checkpoint, load
-from unimc.collation import batches, collate
-from unimc.encoding import Encoder, Encoding
+from unimc.encoding import Encoder
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.prediction import Prediction, Scored, from_rows
+from unimc.scoring import score
 from unimc.texts import Options, examples_of, options_of_each
 from unimc.windows import Pooling, checked_stride
 
-MAX_TOKENS, MAX_TOKENS_ON_CPU = 8192, 1024
-"""Tokens in a batch (rows times the longest): what bounds memory, whatever `batch_size` says.
-
-A CPU is busy with a thousand tokens; more only pad more and leave its caches (measured: benchmarks/README.md).
-"""
 _CHUNK = 64  # batches' worth of examples that are read ahead and sorted by length together,
 _CHUNK_CHARACTERS = 1 << 20  # of as many characters at most: long texts become many rows, and all are held at once
 
@@ -29,18 +25,31 @@ _CHUNK_CHARACTERS = 1 << 20  # of as many characters at most: long texts become 
 class UniMC:
     """A loaded model, ready to answer.
 
+    Attributes:
+        max_tokens: in a batch (rows times the longest): what bounds memory, whatever `batch_size` says.
+        pack: put several short examples into rows of so many tokens at most; None packs none.
+
     Args:
         checkpoint: model, tokenizer and answer pieces.
+        backend: what runs it; PyTorch, where the model is, if None.
         language: the language of texts given to `classify` without one.
         max_length: the most tokens in a row; the checkpoint's own if None.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, language: str | None = None, max_length: int | None = None) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        backend: Backend | None = None,
+        *,
+        language: str | None = None,
+        max_length: int | None = None,
+    ) -> None:
         self.checkpoint = checkpoint
         self.model = checkpoint.model
         self.answers = checkpoint.answers
-        on_cpu = self.model.backbone.device.type == "cpu"
-        self.max_tokens = MAX_TOKENS_ON_CPU if on_cpu else MAX_TOKENS
+        self.backend = TorchBackend(self.model, self.answers.ids) if backend is None else backend
+        self.max_tokens = self.backend.max_tokens
+        self.pack: int | None = None
         if language is not None:
             self.answers[language]
         self.language = language
@@ -232,60 +241,23 @@ class UniMC:
         self, examples: Sequence[MultipleChoiceExample], stride: int | None, batch_size: int
     ) -> list[list[Scored]]:
         """The rows of each example, scored."""
-        for language in {example.language for example in examples}:
-            self.answers[language]  # said before the tokenizer finds nothing in its vocabulary
+        # Said before the tokenizer finds nothing in its vocabulary, if there are no answer pieces.
+        columns = {example.language: self.answers.columns(example.language) for example in examples}
         encodings = self.encoder.batch(examples, stride)
         rows = [(owner, row) for owner, made in enumerate(encodings) for row in made]
-        scores = self._scores([row for _, row in rows], [examples[owner].language for owner, _ in rows], batch_size)
+        scores = score(
+            self.backend,
+            [row for _, row in rows],
+            [columns[examples[owner].language] for owner, _ in rows],
+            pad=self.encoder.tokenizer.pad,
+            batch_size=batch_size,
+            max_tokens=self.max_tokens,
+            pack=self.pack,
+        )
         of_example: list[list[Scored]] = [[] for _ in examples]
         for (owner, row), (yes, no) in zip(rows, scores, strict=True):
             of_example[owner].append((row, yes, no))
         return of_example
-
-    @torch.inference_mode()
-    def _scores(
-        self, rows: Sequence[Encoding], languages: Sequence[str], batch_size: int
-    ) -> list[tuple[list[float], list[float]]]:
-        """The yes and no logits at every O-MASK of each row, longest rows first so that memory peaks at once."""
-        self.model.eval()
-        columns = torch.tensor([self.answers.columns(language) for language in languages])  # (rows, 2)
-        lengths = [len(row) for row in rows]
-        found: list[tuple[list[float], list[float]]] = [([], [])] * len(rows)
-        left = sorted(range(len(rows)), key=lambda row: -lengths[row])
-        max_tokens = self.max_tokens
-        pieces = torch.tensor(self.answers.ids, device=self.model.backbone.device)
-        while left:
-            done = 0
-            for chosen in batches(lengths, left, max_rows=batch_size, max_tokens=max_tokens):
-                try:
-                    pair = self._pairs([rows[row] for row in chosen], columns[chosen], pieces)
-                except torch.OutOfMemoryError:
-                    break
-                start = 0
-                for row in chosen:
-                    end = start + len(rows[row].options)
-                    yes, no = pair[start:end].unbind(1)
-                    found[row] = (yes.tolist(), no.tolist())
-                    start = end
-                done += len(chosen)
-            left = left[done:]
-            if left:  # out of memory; the error, and what it held, are gone by now
-                torch.cuda.empty_cache()
-                longest = lengths[chosen[0]]
-                if len(chosen) == 1:
-                    raise InputError(
-                        f"a row of {longest} tokens takes more memory than {self.model.backbone.device} has left; "
-                        "lower max_length (windows='max' reads all of a passage still) or give dtype=torch.bfloat16"
-                    )
-                max_tokens = len(chosen) * longest // 2
-        return found
-
-    def _pairs(self, rows: Sequence[Encoding], columns: Tensor, pieces: Tensor) -> Tensor:
-        """(options, 2) yes and no logits at the O-MASKs of one batch; `columns`, (rows, 2), says which pieces."""
-        batch = collate(rows, self.encoder.tokenizer.pad)
-        logits, _ = self.model(**batch.to(pieces.device).inputs(), pieces=pieces)
-        found: Tensor = logits.float().cpu().gather(1, columns[batch.option_rows])
-        return found
 
 
 def _chunks(examples: Iterator[MultipleChoiceExample], most: int) -> Iterator[list[MultipleChoiceExample]]:

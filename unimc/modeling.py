@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unimc import last_layer
+from unimc.attention import isolating_mask
 from unimc.backbones import family_of
 
 
@@ -27,9 +29,34 @@ class UniMCModel(nn.Module):
         """A family's functions can't be pickled or sent to another process; they follow from the backbone."""
         return UniMCModel, (self.backbone,)
 
-    def states(self, input_ids: Tensor, option_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Runs the encoder with the options kept apart: four (batch, length) tensors -> (batch, length, hidden)."""
-        return self.family.states(self.backbone, input_ids, option_ids, position_ids, token_type_ids)
+    def states(
+        self,
+        input_ids: Tensor,
+        option_ids: Tensor,
+        position_ids: Tensor,
+        token_type_ids: Tensor,
+        segment_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Runs the encoder with the options kept apart: (batch, length) tensors -> (batch, length, hidden)."""
+        mask = isolating_mask(option_ids, segment_ids)
+        return self.family.states(self.backbone, input_ids, mask, position_ids, token_type_ids)
+
+    def states_at(
+        self,
+        places: Tensor,
+        input_ids: Tensor,
+        option_ids: Tensor,
+        position_ids: Tensor,
+        token_type_ids: Tensor,
+        segment_ids: Tensor | None = None,
+    ) -> Tensor:
+        """The same at (batch, most) places within the rows -> (batch, most, hidden), with less work where possible."""
+        mask = isolating_mask(option_ids, segment_ids)
+        if self.family.states_at is None:
+            return last_layer.at(
+                self.family.states(self.backbone, input_ids, mask, position_ids, token_type_ids), places
+            )
+        return self.family.states_at(self.backbone, input_ids, mask, position_ids, token_type_ids, places)
 
     def logits(self, states: Tensor, pieces: Tensor | None = None) -> Tensor:
         """The masked-LM head on chosen states.
@@ -53,6 +80,7 @@ class UniMCModel(nn.Module):
         position_ids: Tensor,
         token_type_ids: Tensor,
         option_places: Tensor,
+        segment_ids: Tensor | None = None,
         pieces: Tensor | None = None,
         corrupted_places: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
@@ -64,14 +92,16 @@ class UniMCModel(nn.Module):
             position_ids: as the encoder counts them.
             token_type_ids: as the encoder sets them; not used by backbones without types.
             option_places: (options,) place of every O-MASK of the batch in the flattened (batch * length) tokens.
+            segment_ids: (batch, length) which example of a packed row a token belongs to; None if a row holds one.
             pieces: vocabulary rows wanted at the O-MASKs; all if None.
             corrupted_places: (corrupted,) places of the corrupted tokens, likewise.
 
         Returns:
             (options, pieces or vocabulary) and (corrupted, vocabulary) or None.
         """
-        states = self.states(input_ids, option_ids, position_ids, token_type_ids).flatten(0, 1)
-        option_logits = self.logits(states[option_places], pieces)
+        tokens = (input_ids, option_ids, position_ids, token_type_ids, segment_ids)
         if corrupted_places is None:
-            return option_logits, None
-        return option_logits, self.logits(states[corrupted_places])
+            places, cells = last_layer.grid(option_places, *input_ids.shape)
+            return self.logits(self.states_at(places, *tokens).flatten(0, 1)[cells], pieces), None
+        states = self.states(*tokens).flatten(0, 1)
+        return self.logits(states[option_places], pieces), self.logits(states[corrupted_places])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unimc.answers import Answers
-from unimc.example import InputError, MultipleChoiceExample
+from unimc.example import InputError, MultipleChoiceExample, in_order, shown
 
 Options = Sequence[str] | Mapping[str, str]
 """Options alone, or names with the wordings that the model reads."""
@@ -43,7 +43,7 @@ def examples_of(
             raise InputError(f"text {number} is {problem}; give a text")
         names = list(one)
         wordings = list(one.values()) if isinstance(one, Mapping) else names
-        spoken = language or _told_from(" ".join(map(str, [text, question, *wordings])), answers)
+        spoken = _told_from([text, question, *wordings], answers) if language is None else language
         made.append(MultipleChoiceExample(wordings, question, text, names=names, language=spoken, id=f"text {number}"))
     return made
 
@@ -55,22 +55,29 @@ def options_of_each(options: Options | Sequence[Options], count: int) -> Sequenc
         InputError: if they are neither.
     """
     if isinstance(options, str):
-        raise InputError(f"options must be a list, not one string; write [{options!r}]")
-    if not isinstance(options, Iterable) or isinstance(options, Set):
+        raise InputError(f"options must be a list, not one string; write [{shown(options)}]")
+    if isinstance(options, Mapping):
+        return [options] * count
+    if not in_order(options):
         raise InputError(f"options must be a list or a mapping, not {type(options).__name__}")
-    if isinstance(options, Mapping) or all(isinstance(option, str) for option in options):
-        one: Any = options
-        return [one] * count
-    if len(options) != count:
-        raise InputError(f"{len(options)} lists of options for {count} texts; give one for each, or one for all")
-    for number, given in enumerate(options):
-        if isinstance(given, str) or not isinstance(given, Sequence | Mapping):
-            raise InputError(f"options of text {number} must be a list or a mapping, not {type(given).__name__}")
-    return options
+    listed: list[Any] = list(options)  # what can be read only once is read here
+    if not any(_is_list(one) for one in listed):
+        return [listed] * count
+    if len(listed) != count:
+        raise InputError(f"{len(listed)} lists of options for {count} texts; give one for each, or one for all")
+    for number, one in enumerate(listed):
+        if not _is_list(one):
+            raise InputError(f"options of text {number} must be a list or a mapping, not {type(one).__name__}")
+    return listed
 
 
-def _told_from(words: str, answers: Answers) -> str:
+def _is_list(options: object) -> bool:
+    return isinstance(options, Mapping) or in_order(options)
+
+
+def _told_from(texts: Sequence[str], answers: Answers) -> str:
     """The language by its script, among those the checkpoint has answer pieces for."""
+    words = " ".join(text for text in texts if isinstance(text, str))  # what is no text is refused later, by its name
     languages = answers.languages
     if _HAN.search(words) and not (len(languages) == 1 and _LATIN.search(words)):
         answers["zh"]  # a vocabulary without Chinese would read it as unknown pieces, and answer all the same
@@ -79,4 +86,4 @@ def _told_from(words: str, answers: Answers) -> str:
         return languages[0]
     if _LATIN.search(words):
         return "en"
-    raise InputError(f"can't tell the language of {words[:40]!r}; give language= one of {', '.join(languages)}")
+    raise InputError(f"can't tell the language of {shown(words[:40])}; give language= one of {', '.join(languages)}")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from unimc.budget import PASSAGE_FLOOR, Budgets, Lengths, fit
-from unimc.example import InputError
+from unimc.example import InputError, shown, whole_number
 
 Pooling = Literal["max", "mean"]
 """How an option's margins over the windows of a passage become one."""
@@ -60,10 +60,12 @@ def check_stride(stride: int) -> None:
     """Refuses what can't be a number of tokens.
 
     Raises:
-        InputError: if it is negative.
+        InputError: if it is negative or no whole number.
     """
-    if stride < 0:
-        raise InputError(f"stride is {stride}; it is the number of tokens that neighbouring windows share, 0 or more")
+    if whole_number("stride", stride) < 0:
+        raise InputError(
+            f"stride is {shown(stride)}; it is the number of tokens that neighbouring windows share, 0 or more"
+        )
 
 
 def checked_stride(windows: Pooling | None, stride: int | None) -> int | None:
@@ -76,8 +78,8 @@ def checked_stride(windows: Pooling | None, stride: int | None) -> int | None:
         if stride is not None:
             raise InputError("stride has a meaning only with windows='max' or windows='mean'")
         return None
-    if windows not in get_args(Pooling):
-        raise InputError(f"windows is {windows!r}; use 'max', 'mean' or None")
+    if not isinstance(windows, str) or windows not in get_args(Pooling):
+        raise InputError(f"windows is {shown(windows)}; use 'max', 'mean' or None")
     if stride is None:
         return STRIDE
     check_stride(stride)
