@@ -37,7 +37,8 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "licences": (lambda value: isinstance(value, list), "a list"),
     "calibration": (
         lambda value: isinstance(value, dict) and all(map(_is_calibration, value.values())),
-        "an object of task (or 'default'): {temperature: a number over 0, bias: {option name: number} or null}",
+        "an object of task (or 'default'): {temperature: a number over 0, bias: {option name: number} or null, "
+        "kind: 'single' or 'multi', threshold: a probability or {option name: probability}}, the last two if needed",
     ),
 }
 
@@ -265,15 +266,19 @@ def _check(path: Path, entry: dict[str, Any]) -> None:
 
 
 def _is_calibration(entry: object) -> bool:
-    if not isinstance(entry, dict) or entry.keys() != {"temperature", "bias"}:
+    needed = {"temperature", "bias"}
+    if not isinstance(entry, dict) or not needed <= entry.keys() <= needed | {"kind", "threshold"}:
         return False
-    temperature, bias = entry["temperature"], entry["bias"]
+    temperature, bias, limits = entry["temperature"], entry["bias"], entry.get("threshold", 0)
+    limits = limits.values() if isinstance(limits, dict) else [limits]
     shifts = {} if bias is None else bias
     return (
         _is_number(temperature)
         and temperature > 0
         and isinstance(shifts, dict)
         and all(map(_is_number, shifts.values()))
+        and entry.get("kind", "single") in ("single", "multi")
+        and all(_is_number(limit) and 0 <= limit <= 1 for limit in limits)
     )
 
 

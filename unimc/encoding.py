@@ -83,7 +83,7 @@ class Layout:
 
 
 class FitError(InputError):
-    """An example whose options a row can't hold, or a reader can't tell apart in it."""
+    """An example whose options a row can't hold, or a reader can't tell apart in it, or that leaves nothing to read."""
 
 
 class Encoder:
@@ -252,7 +252,10 @@ class Encoder:
             if example.options not in self._checked:
                 self._distinct(example, options, "to this tokenizer")
                 self._checked.add(example.options)
-            made.append(Parts(options, self._known[example.question], passage=next(ids), textb=next(ids)))
+            parts = Parts(options, self._known[example.question], passage=next(ids), textb=next(ids))
+            if not (parts.question or parts.passage or parts.textb):
+                raise _unfit(example, "its texts have no tokens in this vocabulary; the model needs something to read")
+            made.append(parts)
         return made
 
     @staticmethod

@@ -148,8 +148,9 @@ class MultipleChoiceExample:
 
     def error(self, problem: str) -> InputError:
         """An `InputError` about this example that says which one it is."""
-        where = " ".join(word for one in (self.task, self.id) if isinstance(one, str) for word in one.split())
-        where = where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
+        where = " ".join(word for word in (self.task, self.id) if isinstance(word, str) and word)
+        if not where.isprintable() or len(where) > _SHOWN:
+            where = shown(where)
         return InputError(f"example {where}: {problem}" if where else problem)
 
     def _strings(self, field: str, values: Sequence[str]) -> tuple[str, ...]:

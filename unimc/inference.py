@@ -8,18 +8,19 @@ from typing import overload
 
 import torch
 
+from unimc.answer_rule import AnswerRule, Threshold
 from unimc.backends import Backend
 from unimc.backends.torch import TorchBackend
+from unimc.calibration import Calibration
 from unimc.checkpoint import Checkpoint, load
+from unimc.chunks import chunked
 from unimc.encoding import Encoder
-from unimc.example import InputError, MultipleChoiceExample
+from unimc.example import InputError, MultipleChoiceExample, in_order, shown, whole_number
 from unimc.prediction import Prediction, Scored, from_rows
 from unimc.scoring import score
+from unimc.stored_calibration import find
 from unimc.texts import Options, examples_of, options_of_each
 from unimc.windows import Pooling, checked_stride
-
-_CHUNK = 64  # batches' worth of examples that are read ahead and sorted by length together,
-_CHUNK_CHARACTERS = 1 << 20  # of as many characters at most: long texts become many rows, and all are held at once
 
 
 class UniMC:
@@ -104,7 +105,9 @@ class UniMC:
         question: str = ...,
         language: str | None = ...,
         multi_label: bool = ...,
-        threshold: float | None = ...,
+        threshold: Threshold | None = ...,
+        top_k: int | None = ...,
+        calibration: Calibration | str | None = ...,
         batch_size: int = ...,
         windows: Pooling | None = ...,
         stride: int | None = ...,
@@ -119,7 +122,9 @@ class UniMC:
         question: str = ...,
         language: str | None = ...,
         multi_label: bool = ...,
-        threshold: float | None = ...,
+        threshold: Threshold | None = ...,
+        top_k: int | None = ...,
+        calibration: Calibration | str | None = ...,
         batch_size: int = ...,
         windows: Pooling | None = ...,
         stride: int | None = ...,
@@ -133,7 +138,9 @@ class UniMC:
         question: str = "",
         language: str | None = None,
         multi_label: bool = False,
-        threshold: float | None = None,
+        threshold: Threshold | None = None,
+        top_k: int | None = None,
+        calibration: Calibration | str | None = None,
         batch_size: int = 32,
         windows: Pooling | None = None,
         stride: int | None = None,
@@ -145,8 +152,10 @@ class UniMC:
             options: one list of options (or a mapping of name to wording) for all texts, or one for each text.
             question: the instruction.
             language: of the texts; the model's default, or told from their script, if None.
-            multi_label: whether several options, or none, may hold.
-            threshold: with `multi_label`, the probability from which an option holds; 0.5 if None.
+            multi_label: see `predict`.
+            threshold: see `predict`.
+            top_k: see `predict`.
+            calibration: see `predict`.
             batch_size: the most rows in a batch.
             windows: see `predict`.
             stride: see `predict`.
@@ -159,16 +168,16 @@ class UniMC:
         """
         if isinstance(texts, str):
             texts, options, alone = [texts], options_of_each(options, 1), True
-        elif isinstance(texts, Iterable):
+        elif in_order(texts):
             texts, alone = list(texts), False
         else:
             raise InputError(f"texts must be a text or a list of texts, not {type(texts).__name__}")
-        if threshold is not None and not multi_label:
-            raise InputError("threshold has a meaning only with multi_label=True")
         found = self.predict(
-            examples_of(texts, options, question, language or self.language, self.answers),
+            examples_of(texts, options, question, self.language if language is None else language, self.answers),
             multi_label=multi_label,
             threshold=threshold,
+            top_k=top_k,
+            calibration=calibration,
             batch_size=batch_size,
             windows=windows,
             stride=stride,
@@ -181,7 +190,9 @@ class UniMC:
         examples: list[MultipleChoiceExample],
         *,
         multi_label: bool = ...,
-        threshold: float | None = ...,
+        threshold: Threshold | None = ...,
+        top_k: int | None = ...,
+        calibration: Calibration | str | None = ...,
         batch_size: int = ...,
         windows: Pooling | None = ...,
         stride: int | None = ...,
@@ -193,7 +204,9 @@ class UniMC:
         examples: Iterable[MultipleChoiceExample],
         *,
         multi_label: bool = ...,
-        threshold: float | None = ...,
+        threshold: Threshold | None = ...,
+        top_k: int | None = ...,
+        calibration: Calibration | str | None = ...,
         batch_size: int = ...,
         windows: Pooling | None = ...,
         stride: int | None = ...,
@@ -204,7 +217,9 @@ class UniMC:
         examples: Iterable[MultipleChoiceExample],
         *,
         multi_label: bool = False,
-        threshold: float | None = None,
+        threshold: Threshold | None = None,
+        top_k: int | None = None,
+        calibration: Calibration | str | None = None,
         batch_size: int = 32,
         windows: Pooling | None = None,
         stride: int | None = None,
@@ -214,28 +229,40 @@ class UniMC:
         Args:
             examples: the examples; labels are ignored.
             multi_label: whether several options, or none, may hold.
-            threshold: with `multi_label`, the probability from which an option holds; 0.5 if None.
+            threshold: a probability, or one for each option by its name. With `multi_label` an option holds from it on;
+                0.5 if None. Without, "none of these": the best option is the answer only if it is said "yes" for
+                itself with that probability (the sigmoid of its margin); it always is if None.
+            top_k: with `multi_label`, how many options hold at most: the best of those that do.
+            calibration: a calibration, or the name of one in the checkpoint: a task's, or "default". Scores are then
+                made of margins by it, and the threshold is its own, if it has one and none is given. None: none,
+                whatever the checkpoint holds.
             batch_size: the most rows in a batch; `max_tokens` bounds it besides.
             windows: what becomes of a passage too long for its row: None cuts it; "max" and "mean" read all of it, in
                 windows that stand in rows of their own, and pool each option's margins over them.
             stride: with `windows`, how many tokens neighbouring windows share at least; 64 if None.
 
         Raises:
-            InputError: if a setting is out of range, an example's options don't fit a row, or not even one row fits
-                the device's memory.
+            InputError: if a setting is out of range, the calibration is not there, is of the other kind or lacks an
+                option, an example's options don't fit a row, or not even one row fits the device's memory.
         """
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; it must be at least 1")
-        holds = 0.5 if threshold is None else threshold
-        if not 0 <= holds <= 1:
-            raise InputError(f"threshold is {threshold}; it is a probability, from 0 to 1")
+        if whole_number("batch_size", batch_size) < 1:
+            raise InputError(f"batch_size is {shown(batch_size)}; it must be at least 1")
+        rule = AnswerRule.of(multi_label, threshold, top_k, self._calibration(calibration))
         shared = checked_stride(windows, stride)
+        chunks = chunked(examples, batch_size)
         found = (
-            from_rows(example, rows, multi_label, holds, windows or "max")
-            for chunk in _chunks(iter(examples), _CHUNK * batch_size)
+            from_rows(example, rows, rule, windows or "max")
+            for chunk in chunks
             for example, rows in zip(chunk, self._scored(chunk, shared, batch_size), strict=True)
         )
         return list(found) if isinstance(examples, list) else found
+
+    def _calibration(self, given: Calibration | str | None) -> Calibration | None:
+        if given is None or isinstance(given, Calibration):
+            return given
+        if not isinstance(given, str):
+            raise InputError(f"calibration must be a Calibration or the name of one, not {type(given).__name__}")
+        return find(self.checkpoint.calibration, given)
 
     def _scored(
         self, examples: Sequence[MultipleChoiceExample], stride: int | None, batch_size: int
@@ -258,17 +285,3 @@ class UniMC:
         for (owner, row), (yes, no) in zip(rows, scores, strict=True):
             of_example[owner].append((row, yes, no))
         return of_example
-
-
-def _chunks(examples: Iterator[MultipleChoiceExample], most: int) -> Iterator[list[MultipleChoiceExample]]:
-    """The examples in lists of `most`, or of fewer long ones; no further is read ahead."""
-    chunk: list[MultipleChoiceExample] = []
-    characters = 0
-    for example in examples:
-        chunk.append(example)
-        characters += len(example.passage) + len(example.textb)
-        if len(chunk) == most or characters >= _CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
 
 import torch
 
+from unimc.answer_rule import AnswerRule, Threshold
+from unimc.calibration import Calibration
 from unimc.encoding import Encoding
-from unimc.example import MultipleChoiceExample
+from unimc.example import InputError, MultipleChoiceExample, shown, whole_number
 from unimc.windows import Pooling
 
 Scored = tuple[Encoding, list[float], list[float]]
@@ -25,11 +27,13 @@ class Prediction:
         options: the options as read.
         names: their names, what the user gets back.
         scores: probability of each option: they sum to 1, or with `multi_label` each stands for itself.
-        margins: logit of yes minus logit of no, for each option; over several windows of the passage, pooled.
+        margins: logit of yes minus logit of no, for each option; over several windows of the passage, pooled. As the
+            model gives them, also where the scores are calibrated.
         label: index of the best option.
-        labels: with `multi_label` the indices of the options that hold, else the best one alone.
+        labels: with `multi_label` the indices of the options that hold, else the best one alone; () if none holds.
         rows: how many rows the example took.
         truncated: tokens cut from the row that lost most.
+        calibrated: whether a calibration made the scores.
     """
 
     options: tuple[str, ...]
@@ -40,11 +44,25 @@ class Prediction:
     labels: tuple[int, ...]
     rows: int = 1
     truncated: int = 0
+    calibrated: bool = False
 
     @property
     def answer(self) -> str | None:
-        """Name of the best option; None if, with `multi_label`, none holds."""
+        """Name of the best option; None if none holds."""
         return self.names[self.label] if self.labels else None
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """Names and scores of the k best options, the best first, whether they hold or not.
+
+        Equal scores keep the options' order; where there are fewer than k options, all come.
+
+        Raises:
+            InputError: if k is no whole number over 0.
+        """
+        if whole_number("k", k) < 1:
+            raise InputError(f"k is {shown(k)}; it must be at least 1")
+        ranked = sorted(zip(self.names, self.scores, strict=True), key=lambda pair: -pair[1])
+        return ranked[:k]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain lists and numbers, for JSON."""
@@ -52,20 +70,18 @@ class Prediction:
 
 
 def from_rows(
-    example: MultipleChoiceExample,
-    rows: Sequence[Scored],
-    multi_label: bool,
-    threshold: float,
-    pooling: Pooling = "max",
+    example: MultipleChoiceExample, rows: Sequence[Scored], rule: AnswerRule, pooling: Pooling = "max"
 ) -> Prediction:
     """One prediction from the rows of an example; the options' order is the example's again.
 
     Args:
         example: the example.
         rows: its rows, scored.
-        multi_label: whether several options, or none, may hold.
-        threshold: with `multi_label`, the probability from which an option holds.
+        rule: how scores and labels are made of the logits.
         pooling: how the margins of an option that stands in several rows, a window of the passage in each, become one.
+
+    Raises:
+        InputError: if the rule's calibration or threshold lacks one of the options.
     """
     yes: list[float] = [0.0] * len(example.options)
     found: list[list[float]] = [[] for _ in example.options]
@@ -74,18 +90,45 @@ def from_rows(
             yes[option] = option_yes
             found[option].append(option_yes - option_no)
     margins = [max(one) if pooling == "max" else fmean(one) for one in found]
-    # Over one row the yes logits compare directly, as in the paper; over several only the margins do.
-    compared = torch.tensor(yes if len(rows) == 1 and not multi_label else margins, dtype=torch.float64)
-    scores = compared.sigmoid() if multi_label else compared.softmax(0)
-    label = int(scores.argmax())
-    labels = tuple(torch.nonzero(scores >= threshold).flatten().tolist()) if multi_label else (label,)
+    try:
+        if rule.calibration is not None:
+            scores: list[float] = rule.calibration.apply(margins, example.names).tolist()
+        else:
+            # Over one row the yes logits compare directly, as in the paper; over several only the margins do.
+            direct = len(rows) == 1 and not rule.multi_label
+            compared = torch.tensor(yes if direct else margins, dtype=torch.float64)
+            scores = (compared.sigmoid() if rule.multi_label else compared.softmax(0)).tolist()
+        label, labels = rule.answer(example.names, scores, margins)
+    except InputError as problem:
+        raise example.error(str(problem)) from None
     return Prediction(
         options=example.options,
         names=example.names,
-        scores=tuple(scores.tolist()),
+        scores=tuple(scores),
         margins=tuple(margins),
         label=label,
         labels=labels,
         rows=len(rows),
         truncated=max(row.truncated for row, _, _ in rows),
+        calibrated=rule.calibration is not None,
     )
+
+
+def recalibrated(
+    prediction: Prediction, calibration: Calibration, *, threshold: Threshold | None = None, top_k: int | None = None
+) -> Prediction:
+    """What `UniMC.predict` would have given with a calibration, without asking the model again.
+
+    Args:
+        prediction: calibrated or not; its margins are what counts.
+        calibration: of the kind, one label or several, that the answer is to be of.
+        threshold: as for `UniMC.predict`.
+        top_k: as for `UniMC.predict`.
+
+    Raises:
+        InputError: if a setting is out of range, or the calibration or threshold lacks one of the options.
+    """
+    rule = AnswerRule.of(calibration.kind == "multi", threshold, top_k, calibration)
+    scores: list[float] = calibration.apply(prediction.margins, prediction.names).tolist()
+    label, labels = rule.answer(prediction.names, scores, prediction.margins)
+    return replace(prediction, scores=tuple(scores), label=label, labels=labels, calibrated=True)

@@ -1,12 +1,12 @@
-"""`report.md`, its plot and the table for the terminal, from the content of a `results.json`."""
+"""`report.md` and the table for the terminal, from the content of a `results.json`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from unimc import comparison
+from unimc import comparison, plots, sections
+from unimc.sections import IN_NATS, cell, interval, line, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,74 +26,85 @@ _COLUMNS = (
     "training",
 )
 _NUMBERS = frozenset({"#", "examples", "value", "95 % interval", "chance", "majority", "cut", "ex/s"})
-# Font families that hold Chinese, one for each usual system, for the letters that the default font lacks.
-_CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Source Han Sans SC",
-    "WenQuanYi Micro Hei",
-    "PingFang SC",
-    "Microsoft YaHei",
-    "SimHei",
-)
 
 
-def markdown(results: Mapping[str, Any], plot: str | None = None) -> str:
+def markdown(results: Mapping[str, Any], drawn: Collection[str] = ()) -> str:
     """The report.
 
     Args:
         results: the content of `results.json`.
-        plot: file name of the plot; None if it was left out.
+        drawn: names of the plots' files that there are.
     """
     model, versions = results["model"], results["versions"]
     intervals = "without intervals"
     if results["resamples"]:
-        drawn = f"{results['resamples']} resamples, seed {results['seed']}"
-        intervals = f"intervals are percentile bootstrap over examples ({drawn})"
+        samples = f"{results['resamples']} resamples, seed {results['seed']}"
+        intervals = f"intervals are percentile bootstrap over examples ({samples})"
     lines = [
-        f"# Evaluation of {_cell(model['name'] or 'a model')}",
+        f"# Evaluation of {cell(model['name'] or 'a model')}",
         "",
-        _line(_COLUMNS),
-        _line("---:" if column in _NUMBERS else "---" for column in _COLUMNS),
-        *(_line(map(_cell, row)) for row in rows(results)),
+        line(_COLUMNS),
+        line("---:" if column in _NUMBERS else "---" for column in _COLUMNS),
+        *(line(map(cell, row)) for row in rows(results)),
         "",
-        f"Mean of the tasks' first metrics: {_percent(results['mean'])}. Values in per cent; {intervals}. "
+        f"Mean of the tasks' first metrics: {percent(results['mean'])}. Values in per cent; {intervals}. "
         "*Chance* and *majority* belong to a task's first metric: guessing, and always giving the most frequent label. "
         "*ece*, expected calibration error, is how far scores lie from the share of right answers: lower is better, "
         "and its interval leans upwards. *Cut*: examples that lost tokens because they were too long. *Training*: "
         "whether the task, or rows with the same texts, were trained on.",
         "",
     ]
-    if plot is not None:
-        lines += [f"![First metric of each task with its interval and chance level]({plot})", ""]
-    else:
-        lines += ["The plot was left out because matplotlib is not installed: `pip install 'unimc[plot]'`.", ""]
+    lines += _image("plot.png", drawn)
+    if (wordings := sections.wordings(results)) is not None:
+        lines += wordings.markdown()
     for suite in results.get("suites", []):
         lines += [
             f"## {suite['name']}: beside published figures",
             "",
-            _line(comparison.columns(suite)),
-            _line("---" if number < 3 else "---:" for number in range(len(comparison.columns(suite)))),
-            *(_line(map(_cell, row)) for row in comparison.rows(results, suite)),
+            line(comparison.columns(suite)),
+            line("---" if number < 3 else "---:" for number in range(len(comparison.columns(suite)))),
+            *(line(map(cell, row)) for row in comparison.rows(results, suite)),
             "",
-            _cell(comparison.caption(results, suite)),
+            cell(comparison.caption(results, suite)),
             "",
         ]
+    lines += sections.trust(results).markdown()
+    lines += sections.reliability(results).markdown()
+    lines += _image("reliability.png", drawn)
+    if not drawn:
+        lines += ["Plots were left out because matplotlib is not installed: `pip install 'unimc[plot]'`.", ""]
     lines += [
         "## How it was measured",
         "",
-        f"- Model: {_cell(model['name'] or 'unnamed')}, weights SHA-256 `{model['fingerprint']}`, "
+        f"- Model: {cell(model['name'] or 'unnamed')}, weights SHA-256 `{model['fingerprint']}`, "
         f"at most {model['max_length']} tokens in a row",
         f"- Run: {results['device']}, {results['dtype']}, batches of {results['batch_size']}, "
         f"{results['processes']} process(es)",
+        f"- Passages too long for a row: {_long(results)}",
         f"- Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}",
     ]
     for number, task in enumerate(results["tasks"], 1):
-        about = [task["language"], task["family"], f"wording {task['variant'] or 'default'}", task["source"]]
+        wording = f"wording {task['variant'] or 'default'}"
+        if task["wordings"] is not None:
+            wording = f"wordings {', '.join(task['wordings']['each'])}, averaged"
+        about = [task["language"], task["family"], wording, task["source"]]
+        several = f", {task['several_rows']} of {task['examples']} examples in several (groups of options, or windows)"
+        several = several if task["several_rows"] else ""
         lines.append(
-            f"- #{number} {_cell(task['task'])}: {_cell(', '.join(filter(None, about)))}; {task['rows']} rows in "
+            f"- #{number} {cell(task['task'])}: {cell(', '.join(filter(None, about)))}; {task['rows']} rows{several}, "
             f"{task['seconds']:.1f} s; data SHA-256 `{task['data_fingerprint']}`"
         )
     return "\n".join(lines) + "\n"
+
+
+def _image(name: str, drawn: Collection[str]) -> list[str]:
+    return [f"![{plots.FILES[name]}]({name})", ""] if name in drawn else []
+
+
+def _long(results: Mapping[str, Any]) -> str:
+    if results["windows"] is None:
+        return "cut"
+    return f"windows ({results['windows']} of the margins) that share at least {results['stride']} tokens"
 
 
 def table(results: Mapping[str, Any]) -> Table:
@@ -101,7 +112,7 @@ def table(results: Mapping[str, Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(caption=f"mean {_percent(results['mean'])}; values in per cent; ece: lower is better")
+    made = Table(caption=f"mean {percent(results['mean'])}; values in per cent; ece: lower is better")
     for column in _COLUMNS:
         made.add_column(column, justify="right" if column in _NUMBERS else "left")
     for row in rows(results):
@@ -115,13 +126,14 @@ def rows(results: Mapping[str, Any]) -> list[list[str]]:
     for number, task in enumerate(results["tasks"], 1):
         speed = task["examples_per_second"]
         for metric, figure in task["figures"].items():
+            if metric in IN_NATS:
+                continue  # these stand in a table of their own
             first = metric == task["primary"]
             head = [str(number), task["task"], task["split"], str(task["examples"])] if first else [""] * 4
-            interval = "–" if figure["low"] is None else f"{_percent(figure['low'])}–{_percent(figure['high'])}"
-            tail = [_percent(task["chance"]), _percent(task["majority"]), str(task["truncated"])] if first else [""] * 3
+            tail = [percent(task["chance"]), percent(task["majority"]), str(task["truncated"])] if first else [""] * 3
             rate = ("–" if speed is None else f"{speed:.1f}") if first else ""
             seen = _seen(task["seen"]) if first else ""
-            found.append([*head, metric, _percent(figure["value"]), interval, *tail, rate, seen])
+            found.append([*head, metric, percent(figure["value"]), interval(figure), *tail, rate, seen])
     return found
 
 
@@ -129,69 +141,3 @@ def _seen(entry: Mapping[str, Any]) -> str:
     if not entry["rows"]:
         return str(entry["status"])
     return f"{entry['status']} ({entry['rows']} rows)"
-
-
-def plot(results: Mapping[str, Any]) -> bytes | None:
-    """A PNG of each task's first metric with its interval and chance level; None without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as missing:
-        if missing.name != "matplotlib":
-            raise
-        return None
-    from matplotlib import rc_context
-
-    shown = [(task, task["figures"][task["primary"]]) for task in results["tasks"]]
-    values = [_drawn(figure["value"]) for _, figure in shown]
-    # A percentile interval may lie beside its value; a bar has no negative length.
-    below = [max(0.0, value - _drawn(figure["low"])) for value, (_, figure) in zip(values, shown, strict=True)]
-    above = [max(0.0, _drawn(figure["high"]) - value) for value, (_, figure) in zip(values, shown, strict=True)]
-    places = range(len(shown))
-    with rc_context({"font.family": _fonts()}):
-        figure = Figure(figsize=(8, 1.4 + 0.4 * len(shown)), layout="constrained")
-        axes = figure.subplots()
-        axes.barh(places, values, xerr=[below, above], color="#7da7d9", ecolor="#1f3b63", capsize=3, label="value")
-        chances = [_drawn(task["chance"]) for task, _ in shown]
-        axes.plot(chances, places, "k|", markersize=14, markeredgewidth=2, label="chance")
-        drawable, names = _drawable(), []
-        for number, (task, _) in enumerate(shown, 1):
-            # Where no font has the letters, the number stands for the name: the table above has both.
-            name = task["task"] if drawable.issuperset(map(ord, task["task"])) else ""
-            names.append(f"#{number} {name}\n{task['primary']}")
-        axes.set_yticks(places, names)
-        axes.invert_yaxis()
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("per cent, with 95 % interval")
-        figure.legend(loc="outside upper right", ncols=2, frameon=False)
-        content = BytesIO()
-        figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
-    return content.getvalue()
-
-
-def _fonts() -> list[str]:
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    return ["DejaVu Sans", *[name for name in _CHINESE_FONTS if name in installed][:1]]
-
-
-def _drawable() -> set[int]:
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    return {glyph for family in _fonts() for glyph in get_font(findfont(FontProperties(family))).get_charmap()}
-
-
-def _drawn(value: float | None) -> float:
-    return float("nan") if value is None else 100 * value
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def _line(cells: Sequence[str] | Any) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

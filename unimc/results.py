@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unimc import comparison, report
-from unimc.example import InputError, MultipleChoiceExample
+from unimc import comparison, plots, report
+from unimc.calibration import Calibration
+from unimc.evaluation_set import PRIMARY, EvaluationSet
+from unimc.figures import Figure, number
 from unimc.prediction import Prediction
+from unimc.reliability import Bin
 from unimc.seen import Seen
 
 if TYPE_CHECKING:
@@ -22,92 +22,48 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the form of `results.json`; it goes up when a key changes its meaning or goes away."""
-PRIMARY = {"classification": "accuracy", "multiple_choice": "accuracy", "multi_label": "micro_f1"}
-"""The figure of each kind of task that its baselines belong to."""
 
 
 @dataclass(frozen=True)
-class EvaluationSet:
-    """Labelled examples of one task, and what is said about them in the results.
+class InWordings:
+    """The primary figure of each wording alone, beside that of their averaged answers.
 
-    Args:
-        name: of the task.
-        split: where the examples come from.
-        examples: the examples, every one with its label.
-        label_names: the fixed label set, None where every example has its own options. Answers are then compared by
-            option name, so options may stand in any order; without it by index.
-        multi_label: whether several labels, or none, may hold; needs `label_names`.
-        language, family, source, variant: of the task and its wording, for the results.
-
-    Raises:
-        InputError: if there is no example, one has no label or too many, or an option is not in the label set.
+    Attributes:
+        each: wording -> its figure, the first wording first.
+        gain: how much higher the figure of the averaged answers is than that of the first wording, on the same
+            examples.
     """
 
-    name: str
-    split: str
-    examples: list[MultipleChoiceExample] = field(repr=False)
-    label_names: tuple[str, ...] | None = None
-    multi_label: bool = False
-    language: str = ""
-    family: str = ""
-    source: str = ""
-    variant: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.examples:
-            raise self._error("no examples; nothing can be measured")
-        if self.multi_label and self.label_names is None:
-            raise self._error("multi_label needs label_names, the labels that F1 is averaged over")
-        if self.label_names is not None and len(set(self.label_names)) < len(self.label_names):
-            raise self._error("label_names has a name twice")
-        for number, example in enumerate(self.examples):
-            where = f"example {example.id or number}"
-            if example.right is None:
-                raise self._error(f"{where} has no label; evaluate on a labelled split")
-            if example.label is None and not self.multi_label:
-                raise self._error(f"{where} has several labels (`labels`); set multi_label, or give one `label`")
-            unknown = set(example.names).difference(self.label_names or example.names)
-            if unknown:
-                raise self._error(f"{where} has the option {min(unknown)!r}, which is not among the task's labels")
+    each: dict[str, Figure]
+    gain: Figure
 
     @property
-    def kind(self) -> str:
-        """What is measured: "classification" (fixed labels), "multiple_choice" (own options) or "multi_label"."""
-        if self.multi_label:
-            return "multi_label"
-        return "multiple_choice" if self.label_names is None else "classification"
+    def spread(self) -> float:
+        """How far apart the best and the worst wording are."""
+        values = [figure.value for figure in self.each.values()]
+        return max(values) - min(values)
 
-    @property
-    def num_labels(self) -> int:
-        """Size of the label set; the most options of an example where each has its own."""
-        return len(self.label_names or max((example.options for example in self.examples), key=len))
-
-    @cached_property
-    def index(self) -> dict[str, int]:
-        """Label name -> its place in the label set; empty without one."""
-        return {name: place for place, name in enumerate(self.label_names or ())}
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over all that the model reads and what is right, in order."""
-        digest = hashlib.sha256()
-        for example in self.examples:
-            texts = [example.question, example.passage, example.textb, example.language]
-            row = [example.id, *texts, example.options, example.names, example.right]
-            digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")
-        return digest.hexdigest()
-
-    def _error(self, problem: str) -> InputError:
-        return InputError(f"{self.name} ({self.split}): {problem}")
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "against": next(iter(self.each)),
+            "each": {wording: figure.to_dict() for wording, figure in self.each.items()},
+            "spread": number(self.spread),
+            "gain": self.gain.to_dict(),
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A metric's value and the ends of its 95 % bootstrap interval; NaN where not defined or not asked for."""
+@dataclass(frozen=True)
+class Calibrated:
+    """With what the scores were calibrated, and what the figures were before."""
 
-    value: float
-    low: float
-    high: float
+    calibration: Calibration
+    before: dict[str, Figure]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        before = {name: figure.to_dict() for name, figure in self.before.items()}
+        return {**self.calibration.to_dict(), "before": before}
 
 
 @dataclass(frozen=True)
@@ -124,7 +80,10 @@ class TaskResult:
         majority: the primary figure of always giving the label (without a label set, the position) that is right most
             often here.
         seconds: time to predict, of the slowest process.
+        reliability: how many answers are right among those with about the same score.
         seen: what of the examples the model saw in training.
+        wordings: if the answers are averaged over several wordings, how each did alone.
+        calibrated: if the scores are calibrated, how they were before.
     """
 
     task: EvaluationSet
@@ -134,7 +93,10 @@ class TaskResult:
     chance: float
     majority: float
     seconds: float
+    reliability: Sequence[Bin] = field(default=(), repr=False)
     seen: Seen = field(default_factory=lambda: Seen("unknown"))
+    wordings: InWordings | None = None
+    calibrated: Calibrated | None = None
 
     @property
     def name(self) -> str:
@@ -145,6 +107,12 @@ class TaskResult:
     def primary(self) -> Figure:
         """The figure that `chance` and `majority` are baselines of."""
         return self.figures[PRIMARY[self.task.kind]]
+
+    @property
+    def several_rows(self) -> int:
+        """How many examples took more than one row (in a wording): groups of options, or windows."""
+        asked = 1 if self.wordings is None else len(self.wordings.each)
+        return sum(prediction.rows > asked for prediction in self.predictions)
 
     def to_dict(self) -> dict[str, Any]:
         """The task's entry in `results.json`; what is not defined or was not asked for is null."""
@@ -158,17 +126,18 @@ class TaskResult:
             "source": task.source,
             "kind": task.kind,
             "labels": list(task.label_names) if task.label_names is not None else None,
-            "figures": {
-                name: {"value": _number(figure.value), "low": _number(figure.low), "high": _number(figure.high)}
-                for name, figure in self.figures.items()
-            },
+            "figures": {name: figure.to_dict() for name, figure in self.figures.items()},
             "primary": PRIMARY[task.kind],
-            "chance": _number(self.chance),
-            "majority": _number(self.majority),
+            "chance": number(self.chance),
+            "majority": number(self.majority),
+            "wordings": self.wordings.to_dict() if self.wordings is not None else None,
+            "calibration": self.calibrated.to_dict() if self.calibrated is not None else None,
+            "reliability": [one.to_dict() for one in self.reliability],
             "seen": self.seen.to_dict(),
             "examples": count,
             "correct": sum(self.correct),
             "rows": sum(prediction.rows for prediction in self.predictions),
+            "several_rows": self.several_rows,
             "truncated": sum(prediction.truncated > 0 for prediction in self.predictions),
             "seconds": self.seconds,
             "examples_per_second": count / self.seconds if self.seconds else None,
@@ -224,7 +193,7 @@ class Evaluation:
             "format": FORMAT,
             "model": dict(self.model),
             **self.settings,
-            "mean": _number(self.mean),
+            "mean": number(self.mean),
             "tasks": tasks,
         }
 
@@ -233,7 +202,7 @@ class Evaluation:
         return report.table(self.to_dict())
 
     def write(self, folder: str | Path) -> Path:
-        """Writes `predictions.jsonl`, `plot.png` (with matplotlib), `report.md` and, last, `results.json`.
+        """Writes `predictions.jsonl`, plots (with matplotlib), `report.md` and, last, `results.json`.
 
         For every suite in the settings, its table is written as `<suite>.csv` too.
 
@@ -249,18 +218,15 @@ class Evaluation:
         results = self.to_dict()
         for suite in results.get("suites", []):
             _write(folder / f"{suite['name']}.csv", comparison.csv_text(results, suite).encode())
-        plot = report.plot(results)
-        if plot is not None:
-            _write(folder / "plot.png", plot)
-        else:
-            (folder / "plot.png").unlink(missing_ok=True)  # an earlier evaluation's would contradict the report
-        _write(folder / "report.md", report.markdown(results, plot="plot.png" if plot else None).encode())
+        drawn = plots.drawn(results)
+        for name in plots.FILES:
+            if name in drawn:
+                _write(folder / name, drawn[name])
+            else:
+                (folder / name).unlink(missing_ok=True)  # an earlier evaluation's would contradict the report
+        _write(folder / "report.md", report.markdown(results, drawn).encode())
         _write(folder / "results.json", (json.dumps(results, ensure_ascii=False, indent=2) + "\n").encode())
         return folder
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from unimc.backends import onednn
 from unimc.collation import Batch
 from unimc.modeling import UniMCModel
 
@@ -36,7 +37,8 @@ class TorchBackend:
     def logits(self, batch: Batch) -> Tensor:
         """See `Backend`."""
         self.model.eval()
-        found, _ = self.model(**batch.to(self._pieces.device).inputs(), pieces=self._pieces)
+        with onednn.linear_layers(self.device):
+            found, _ = self.model(**batch.to(self._pieces.device).inputs(), pieces=self._pieces)
         on_cpu: Tensor = found.float().cpu()
         return on_cpu
 

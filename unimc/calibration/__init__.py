@@ -1,17 +1,28 @@
 """Calibration: what turns a model's logits into probabilities that mean what they say (DESIGN, section 4).
 
 A calibration divides the logits by a temperature and adds a bias to every option by its name. It is fitted from a few
-labelled examples, or without labels from what the model says about other texts. Logits are, for one label, whatever the
-scores are the softmax of (yes logits, pooled margins, or the logarithms of the scores themselves: the same up to what
-the softmax takes away); for several labels the margins. What is fitted on one kind fits that kind only. All of it is
-beyond the paper; nothing here is applied unless asked for.
+labelled examples, or without labels from what the model says about other texts. Logits are margins (`Prediction.margins`)
+throughout: for one label a softmax goes over them, for several a sigmoid over each, and what is fitted for one kind fits
+that kind only, so a calibration says its kind. Without a calibration the scores of one label in one row are the softmax
+of the yes logits, as in the paper; those of several rows could not be compared with them, margins can. A calibration
+may so change a close call even where it has no bias. All of it is beyond the paper; nothing here is applied unless asked
+for.
 """
 
 from __future__ import annotations
 
-from unimc.calibration._calibration import Calibration
+from unimc.calibration._calibration import Calibration, Kind, Thresholds
 from unimc.calibration._content_free import CONTENT_FREE, content_free_examples
 from unimc.calibration._fit import fit
 from unimc.calibration._priors import batch_prior, content_free_prior
 
-__all__ = ["CONTENT_FREE", "Calibration", "batch_prior", "content_free_examples", "content_free_prior", "fit"]
+__all__ = [
+    "CONTENT_FREE",
+    "Calibration",
+    "Kind",
+    "Thresholds",
+    "batch_prior",
+    "content_free_examples",
+    "content_free_prior",
+    "fit",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,12 @@ from numpy.typing import ArrayLike
 from unimc.calibration._arithmetic import Floats, is_number, log_softmax, sigmoid
 from unimc.example import InputError
 
+Kind = Literal["single", "multi"]
+"""What is calibrated: one label, whose scores sum to 1, or several, each for itself."""
+Thresholds = float | tuple[tuple[str, float], ...]
+"""The probability from which an option holds: one for all, or (name, probability) for each."""
+
+_NEEDED, _OPTIONAL = {"temperature", "bias"}, {"kind", "threshold"}
 _FINITE = float(np.finfo(np.float64).max) / 4  # two of them can be subtracted
 
 
@@ -20,15 +26,20 @@ class Calibration:
     """A temperature and a bias for each option name: `softmax` or `sigmoid` of logits / temperature + bias.
 
     Args:
-        temperature: over 1 flattens the scores, below 1 sharpens them; alone it changes no answer.
+        temperature: over 1 flattens the scores, below 1 sharpens them; alone it changes no order.
         bias: (name, bias) for each option, in logits after the temperature; None for none.
+        kind: what it is for: "single", one label, by the softmax; "multi", several, by the sigmoid.
+        threshold: what `UniMC.predict` takes for its threshold if none is given; None for its own.
 
     Raises:
-        InputError: if the temperature is no positive number, a bias no finite number, or a name is there twice.
+        InputError: if the temperature is no positive number, a bias no finite number, a threshold no probability, the
+            kind another, or a name is there twice.
     """
 
     temperature: float = 1.0
     bias: tuple[tuple[str, float], ...] | None = None
+    kind: Kind = "single"
+    threshold: Thresholds | None = None
 
     def __post_init__(self) -> None:
         if not is_number(self.temperature) or self.temperature <= 0:
@@ -38,17 +49,30 @@ class Calibration:
                 raise InputError(f"the bias of option {name!r} is {value!r}; it must be a finite number")
         if len(dict(self.bias or ())) < len(self.bias or ()):
             raise InputError("an option name has two biases; give one for each name")
+        if not isinstance(self.kind, str) or self.kind not in get_args(Kind):
+            raise InputError(f"the kind of a calibration is {self.kind!r}; it is 'single' or 'multi'")
+        own = (
+            self.threshold
+            if isinstance(self.threshold, tuple)
+            else ()
+            if self.threshold is None
+            else (("", self.threshold),)
+        )
+        for name, value in own:
+            if not isinstance(name, str) or not is_number(value) or not 0 <= value <= 1:
+                raise InputError(f"the threshold is {value!r}; it is a probability, from 0 to 1")
+        if len(dict(own)) < len(own):
+            raise InputError("an option name has two thresholds; give one for each name")
 
-    def apply(self, logits: ArrayLike, names: Sequence[str] | None = None, *, multi_label: bool = False) -> Floats:
+    def apply(self, logits: ArrayLike, names: Sequence[str] | None = None) -> Floats:
         """Calibrated scores.
 
         Args:
             logits: (…, options); infinities are taken for very large numbers.
             names: of the options, in the logits' order; needed if there is a bias.
-            multi_label: whether each score stands for itself; the logits are margins then.
 
         Returns:
-            (…, options): probabilities that sum to 1, or with `multi_label` each stand for themselves.
+            (…, options): probabilities that sum to 1 or, of the kind "multi", each stand for themselves.
 
         Raises:
             InputError: if a logit is not a number, or an option has no bias where others have one.
@@ -57,20 +81,24 @@ class Calibration:
         if values.ndim < 1 or not values.shape[-1] or np.isnan(values).any():
             raise InputError("logits to calibrate must be numbers, one for each option")
         values = np.clip(values, -_FINITE, _FINITE)
-        if not multi_label:
+        if self.kind == "single":
             values = values - values.max(-1, keepdims=True)  # so that no division overflows where it matters
         with np.errstate(over="ignore"):
             values = values / self.temperature
         values = values + self._shift(names, values.shape[-1])
-        return sigmoid(values) if multi_label else np.exp(log_softmax(values))
+        return sigmoid(values) if self.kind == "multi" else np.exp(log_softmax(values))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: `{"temperature": …, "bias": {name: …} or null}`."""
-        return {"temperature": self.temperature, "bias": None if self.bias is None else dict(self.bias)}
+        """For JSON: `{"temperature": …, "bias": {name: …} or null, "kind": …}`, and "threshold" if there is one."""
+        entry = {"temperature": self.temperature, "bias": None if self.bias is None else dict(self.bias)}
+        entry |= {"kind": self.kind}
+        if self.threshold is not None:
+            entry["threshold"] = dict(self.threshold) if isinstance(self.threshold, tuple) else self.threshold
+        return entry
 
     @classmethod
     def from_dict(cls, entry: object, where: str = "calibration") -> Calibration:
-        """What `to_dict` gave.
+        """What `to_dict` gave. An entry without a kind, from before there were two, is for one label.
 
         Args:
             entry: the object.
@@ -79,13 +107,18 @@ class Calibration:
         Raises:
             InputError: if it isn't of that form.
         """
-        if not isinstance(entry, Mapping) or entry.keys() != {"temperature", "bias"}:
+        if not isinstance(entry, Mapping) or not _NEEDED <= entry.keys() <= _NEEDED | _OPTIONAL:
             raise InputError(f"{where}: expected an object with 'temperature' and 'bias', not {entry!r}")
         bias = entry["bias"]
         if bias is not None and not isinstance(bias, Mapping):
             raise InputError(f"{where}: bias must be an object of option name: number, or null, not {bias!r}")
         try:
-            return cls(entry["temperature"], None if bias is None else tuple(bias.items()))
+            return cls(
+                entry["temperature"],
+                None if bias is None else tuple(bias.items()),
+                entry.get("kind", "single"),
+                tuple(limit.items()) if isinstance(limit := entry.get("threshold"), Mapping) else limit,
+            )
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
 

@@ -48,7 +48,9 @@ def fit(
         raise InputError("a bias belongs to an option's name; give the names")
     table = Table.of(logits, names, right, multi_label).usable()
     inverse, shifts = _minimise(table, multi_label, bias, strength)
-    return Calibration(1 / inverse, pairs(table.columns, shifts) if bias else None)
+    return Calibration(
+        1 / inverse, pairs(table.columns, shifts) if bias else None, "multi" if multi_label else "single"
+    )
 
 
 def _minimise(table: Table, multi_label: bool, with_bias: bool, strength: float) -> tuple[float, Floats]:

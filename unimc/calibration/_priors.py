@@ -52,7 +52,7 @@ def _prior(
     temperature: float,
     mean: Callable[[Floats], Floats],
 ) -> Calibration:
-    made = Calibration(temperature)
+    made = Calibration(temperature, kind="multi" if multi_label else "single")
     table = Table.of(logits, names, None, multi_label).usable()
     if not table.given.all():
         lacks = table.columns[int((~table.given).any(0).argmax())]

@@ -88,12 +88,42 @@ class Metric(evaluate.Metric):
         drawn = [
             self.resampled(predictions, references, counts, num_labels) for counts in draws(examples, resamples, seed)
         ]
-        values = np.concatenate(drawn)
-        values = values[~np.isnan(values)]
-        if not len(values):
-            return float("nan"), float("nan")
-        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        return _percentiles(np.concatenate(drawn), level)
+
+    def interval_of_difference(
+        self,
+        one: tuple[ArrayLike, ArrayLike],
+        other: tuple[ArrayLike, ArrayLike],
+        *,
+        num_labels: int,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+        level: float = LEVEL,
+    ) -> tuple[float, float]:
+        """As `interval`, of how much higher the metric is on `one` than on `other`.
+
+        Both are predictions and references of the same examples in the same order, and are computed on the same
+        samples of them: what makes an example easy or hard for both falls out.
+        """
+        examples = len(np.asarray(one[1]))
+        if examples < 1 or resamples < 1 or len(np.asarray(other[1])) != examples:
+            raise InputError(
+                f"an interval of a difference needs the same examples on both sides and resamples; there are {examples}"
+                f" and {len(np.asarray(other[1]))} examples, {resamples} resamples"
+            )
+        drawn = [
+            self.resampled(*one, counts, num_labels) - self.resampled(*other, counts, num_labels)
+            for counts in draws(examples, resamples, seed)
+        ]
+        return _percentiles(np.concatenate(drawn), level)
+
+
+def _percentiles(values: Floats, level: float) -> tuple[float, float]:
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def draws(examples: int, resamples: int, seed: int) -> Iterator[Floats]:

@@ -9,6 +9,7 @@ import numpy as np
 from datasets import Features, List, Value
 from numpy.typing import ArrayLike
 
+from unimc.outcomes import outcomes, places
 from unimc.metrics._metric import Floats, Metric, ratio
 
 BINS = 15
@@ -59,14 +60,10 @@ class ECE(Metric):
         num_labels: int,  # noqa: ARG002 (every metric takes it)
     ) -> Floats:
         """See `Metric.resampled`."""
-        scores, right = np.asarray(predictions, dtype=np.float64), np.asarray(references)
-        if right.ndim == 1:
-            best = np.where(np.isnan(scores), -np.inf, scores).argmax(1)
-            scores, right = scores.max(1, initial=0.0, where=~np.isnan(scores))[:, None], (best == right)[:, None]
-        offered = ~np.isnan(scores)
-        places = np.clip(np.ceil(np.where(offered, scores, 0.0) * BINS).astype(int) - 1, 0, BINS - 1)
+        scores, right, offered = outcomes(predictions, references)
+        placed = places(scores, offered, BINS)
         # What an example adds to each bin: the sum of score - right over its decisions there.
         added = np.zeros((len(scores), BINS))
         rows = np.broadcast_to(np.arange(len(scores))[:, None], scores.shape)
-        np.add.at(added, (rows[offered], places[offered]), (scores - right)[offered])
+        np.add.at(added, (rows[offered], placed[offered]), (scores - right)[offered])
         return ratio(np.abs(counts @ added).sum(1), counts @ offered.sum(1).astype(np.float64), np.nan)

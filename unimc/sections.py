@@ -1,0 +1,171 @@
+"""The tables that stand behind a report's first one: what wordings do, and how far scores can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TEXT = frozenset({"task", "wording", "metric"})
+IN_NATS = frozenset({"log_loss"})
+"""Metrics that are no shares: shown as they are, not in per cent."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with its title and what is said about it.
+
+    Attributes:
+        title: over it.
+        columns: their headings.
+        rows: their cells.
+        text: what the figures mean.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text: str
+
+    def table(self) -> Table:
+        """The table for the terminal."""
+        from rich.markup import escape
+        from rich.table import Table
+
+        made = Table(title=self.title, caption=self.text)
+        for column in self.columns:
+            made.add_column(column, justify="left" if column in _TEXT else "right")
+        for row in self.rows:
+            made.add_row(*map(escape, row))
+        return made
+
+    def markdown(self) -> list[str]:
+        """Its lines in a report."""
+        return [
+            f"## {self.title}",
+            "",
+            line(self.columns),
+            line("---" if column in _TEXT else "---:" for column in self.columns),
+            *(line(map(cell, row)) for row in self.rows),
+            "",
+            cell(self.text),
+            "",
+        ]
+
+
+def wordings(results: Mapping[str, Any]) -> Section | None:
+    """Each wording alone, their average, their spread; None if every task was asked in one."""
+    rows = []
+    for number, task in enumerate(results["tasks"], 1):
+        if (found := task["wordings"]) is None:
+            continue
+        metric = task["primary"]
+        head = [str(number), task["task"]]
+        for wording, figure in found["each"].items():
+            rows.append([*head, wording, metric, percent(figure["value"]), interval(figure), ""])
+            head = ["", ""]
+        together, gain = task["figures"][metric], found["gain"]
+        gained = signed(gain["value"]) + (f" ({interval(gain, signed)})" if gain["low"] is not None else "")
+        rows.append(["", "", "averaged", metric, percent(together["value"]), interval(together), gained])
+        rows.append(["", "", "best less worst wording", metric, percent(found["spread"]), "", ""])
+    if not rows:
+        return None
+    return Section(
+        "Wordings",
+        ("#", "task", "wording", "metric", "value", "95 % interval", "over the first wording"),
+        rows,
+        "In per cent. Every example is asked in each wording; *averaged*, the figure in the table above, averages the "
+        "answers. *Over the first wording*: how much more than it, with the interval of the difference, both on the "
+        "same resamples of the examples.",
+    )
+
+
+def trust(results: Mapping[str, Any]) -> Section:
+    """Calibration error and log-loss; beside what they, and the first metric, were before calibration."""
+    calibrated = any(task["calibration"] for task in results["tasks"])
+    rows = []
+    for number, task in enumerate(results["tasks"], 1):
+        before = (task["calibration"] or {}).get("before", {})
+        head = [str(number), task["task"]]
+        for metric in ([task["primary"]] if calibrated else []) + ["ece", "log_loss"]:
+            shown = in_nats if metric in IN_NATS else percent
+            sides = [task["figures"][metric], *([before.get(metric)] if calibrated else [])]
+            cells = [
+                text
+                for side in sides
+                for text in (("", "") if side is None else (shown(side["value"]), interval(side, shown)))
+            ]
+            rows.append([*head, metric, *cells])
+            head = ["", ""]
+    columns = ["#", "task", "metric", "value", "95 % interval"]
+    text = (
+        "*ece*, expected calibration error, in per cent, is how far scores lie from the share of right answers; "
+        "*log_loss*, in nats, is the mean of minus the logarithm of the probability given to what is right. Of both "
+        "less is better."
+    )
+    if calibrated:
+        columns += ["before calibration", "its 95 % interval"]
+        given = [
+            f"#{number} temperature {found['temperature']:.3g}"
+            + (f", {len(found['bias'])} biases" * bool(found["bias"]))
+            for number, found in enumerate((task["calibration"] for task in results["tasks"]), 1)
+            if found
+        ]
+        text += f" Calibrated: {'; '.join(given)}."
+    return Section("How far the scores can be trusted", columns, rows, text)
+
+
+def reliability(results: Mapping[str, Any]) -> Section:
+    """Of the answers with about the same score, how many are right; ranges without any are left out."""
+    rows = []
+    for number, task in enumerate(results["tasks"], 1):
+        head = [str(number), task["task"]]
+        for one in task["reliability"]:
+            if one["count"]:
+                ends = f"{100 * one['low']:.0f}–{100 * one['high']:.0f}"
+                rows.append([*head, ends, str(one["count"]), percent(one["confidence"]), percent(one["accuracy"])])
+                head = ["", ""]
+    return Section(
+        "Scores and right answers",
+        ("#", "task", "score", "answers", "mean score", "right"),
+        rows,
+        "In per cent, but for the number of answers: of the answers with a score in a range, how many are right. Where "
+        "scores can be taken at their word, mean score and share of right answers are alike. Where several labels may "
+        "hold, every label of every example counts: with its score, and whether it holds.",
+    )
+
+
+def percent(value: float | None) -> str:
+    """A share in per cent."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of shares, in percentage points."""
+    return "–" if value is None else f"{100 * value:+.1f}"
+
+
+def in_nats(value: float | None) -> str:
+    """A log-loss."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(figure: Mapping[str, float | None], shown: Any = percent) -> str:
+    """The ends of a figure's interval."""
+    if figure["low"] is None:
+        return "–"
+    between = " to " if shown is signed else "–"
+    return f"{shown(figure['low'])}{between}{shown(figure['high'])}"
+
+
+def line(cells: Any) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def cell(text: str) -> str:
+    """A text that can't break the table."""
+    return text.replace("|", "\\|").replace("\n", " ")
