@@ -10,9 +10,7 @@ import csv
 import gzip
 import io
 import json
-import shutil
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,11 +52,42 @@ def _text(path: Path) -> str:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
     except zlib.error as problem:  # the one error of a damaged archive that is no OSError
         raise InputError(f"{path}: cannot be read: {problem}") from None
+    refuse_wide(path, content)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
         raise InputError(f"{path}, line {line}: cannot be read as UTF-8 text: {advice(path, content)}") from None
+
+
+def refuse_wide(path: Path, content: bytes) -> None:
+    """Refuses UTF-16 of Latin text without a mark: it is valid UTF-8 as well, with a NUL in every other place.
+
+    Raises:
+        InputError: if a third of the bytes are NUL.
+    """
+    if content.count(0) > len(content) / 3:
+        raise InputError(f"{path}, line 1: cannot be read as UTF-8 text: {advice(path, content)}")
+
+
+def parse_json(text: str, path: Path, line: int | None = None) -> Any:
+    """A JSON value.
+
+    Args:
+        text: the JSON.
+        path: where it is from.
+        line: of the file; told by the parser if None.
+
+    Raises:
+        InputError: if it is not valid, or a number or its nesting is beyond what Python reads.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise InputError(f"{path}, line {line or problem.lineno}: not valid JSON: {problem.msg}") from None
+    except (ValueError, RecursionError):
+        what = "a number of too many digits, or lists in lists too deep"
+        raise InputError(f"{path}, line {line or 1}: not valid JSON: {what}") from None
 
 
 def count_rows(path: Path) -> int:
@@ -89,18 +118,10 @@ def read_json(path: Path) -> Any:
     except (OSError, EOFError) as problem:
         raise InputError(f"{path}: cannot be read: {problem}") from None
     lines = [(number, line) for number, line in enumerate(io.StringIO(text), start=1) if line.strip()]
-    try:
-        if text.lstrip().startswith("[") or (lines and lines[0][1].strip() == "{"):  # one value over many lines
-            return json.loads(text)
-    except json.JSONDecodeError as problem:
-        raise InputError(f"{path}, line {problem.lineno}: not valid JSON: {problem.msg}") from None
-    found = []
-    for number, line in lines:  # one object a line, which many data sets also name .json
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError as problem:
-            raise InputError(f"{path}, line {number}: not valid JSON: {problem.msg}") from None
-    return found
+    if text.lstrip().startswith("[") or (lines and lines[0][1].strip() == "{"):  # one value over many lines
+        return parse_json(text, path)
+    # One object a line, which many data sets also name .json.
+    return [parse_json(line, path, number) for number, line in lines]
 
 
 def _json(path: Path) -> list[Mapping[str, Any]]:
@@ -158,13 +179,22 @@ def _hint(header: Sequence[str], tabs: bool) -> str:
     return "; put a text that holds a comma in double quotes"
 
 
-def _parquet(path: Path) -> list[Mapping[str, Any]]:
-    from datasets import load_dataset
+def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a Parquet file, one after the other.
+
+    Raises:
+        InputError: if it is none.
+    """
+    import pyarrow as pa  # type: ignore[import-untyped]  # it has none
+    from pyarrow import parquet
 
     try:
-        # Under a plain name, because `datasets` takes brackets in a path for a pattern; streamed, so nothing is cached.
-        with tempfile.TemporaryDirectory() as folder:
-            copy = shutil.copy(path, Path(folder) / "rows.parquet")
-            return [dict(row) for row in load_dataset("parquet", data_files=str(copy), split="train", streaming=True)]
-    except Exception as problem:  # Arrow's errors and those of `datasets` have no common type
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as problem:
         raise InputError(f"{path}: not a valid Parquet file: {problem}") from None
+
+
+def _parquet(path: Path) -> list[Mapping[str, Any]]:
+    return list(parquet_rows(path))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from converters.files import read_file, table_rows
+from converters.files import parquet_rows, parse_json, read_file, refuse_wide, table_rows
 from unimc.example import InputError
+
+_START = 1 << 16  # bytes looked at for the encoding
 
 
 def stream(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -26,7 +25,7 @@ def stream(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.name.endswith((".json", ".json.gz")) or not path.is_file():
         yield from read_file(path)
     elif path.suffix == ".parquet":
-        yield from _parquet(path)
+        yield from parquet_rows(path)
     elif any(kind in path.suffixes for kind in (".jsonl", ".csv", ".tsv")):
         yield from _lines(path)
     else:
@@ -35,6 +34,8 @@ def stream(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as start:
+            refuse_wide(path, start.read(_START))
         with _opened(path) as text:
             yield from _objects(path, text) if ".jsonl" in path.suffixes else table_rows(path, text)
     except UnicodeDecodeError:
@@ -55,24 +56,8 @@ def _objects(path: Path, lines: IO[str]) -> Iterator[Mapping[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as problem:
-            raise InputError(f"{path}, line {number}: not valid JSON: {problem.msg}") from None
+        row = parse_json(line, path, number)
         if not isinstance(row, dict):
             raise InputError(f"{path}: row {place} (from 0) is {type(row).__name__}, not an object (column: value)")
         place += 1
         yield row
-
-
-def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    from datasets import load_dataset
-
-    # Under a plain name, because `datasets` takes brackets in a path for a pattern.
-    with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copy(path, Path(folder) / "rows.parquet")
-        try:
-            rows = iter(load_dataset("parquet", data_files=str(copy), split="train", streaming=True))
-            yield from (dict(row) for row in rows)
-        except Exception as problem:  # Arrow's errors and those of `datasets` have no common type
-            raise InputError(f"{path}: not a valid Parquet file: {problem}") from None

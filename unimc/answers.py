@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unimc.example import InputError
+from unimc.example import InputError, shown
 
 CANDIDATES: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (("▁yes", "▁no"), ("Ġyes", "Ġno"), ("yes", "no")),
@@ -95,9 +95,9 @@ class Answers:
         Raises:
             InputError: if the checkpoint has none.
         """
-        if language not in self.pairs:
+        if not isinstance(language, str) or language not in self.pairs:
             raise InputError(
-                f"this checkpoint has no answer pieces for language {language!r}, only for "
+                f"this checkpoint has no answer pieces for language {shown(language)}, only for "
                 f"{', '.join(self.languages)}; take a backbone whose vocabulary holds them"
             )
         return self.pairs[language]

@@ -165,6 +165,12 @@ def test_merged_rows_are_counted() -> None:
         ("train.jsonl", '{"标签": "好"}\n', r"train/0 .*no column '正文'; the columns are: 标签"),
         ("train.jsonl", '{"正文": "好", "标签": "好"}\n{"正文": \n', r"train.jsonl, line 2: not valid JSON"),
         ("train.json", '[{"正文": "好"},\n{"正文" "坏"}]', r"train.json, line 2: not valid JSON"),
+        (
+            "train.jsonl",
+            '{"正文": "好"}\n{"正文": ' + "9" * 5000 + "}",
+            r"line 2: not valid JSON: a number of too many",
+        ),
+        ("train.json", "[" * 100_000, r"train.json, line 1: not valid JSON: .*lists in lists too deep"),
         ("train.jsonl", "[1, 2]", "row 0 .* is int, not an object"),
         (
             "train.csv",
@@ -212,6 +218,8 @@ TRADITIONAL = "編號,標籤\n1,好\n2,「這家店的麵很好吃，下次還�
         ("Big5", TRADITIONAL, 1),
         ("UTF-16", CHINESE, 1),
         ("UTF-16LE", "\ufeffid,text\n1,the café is closed\n", 1),
+        ("UTF-16LE", "id,text\n1,the shop is closed\n", 1),
+        ("UTF-16BE", "id,text\n1,the shop is closed\n", 1),
         ("Windows-1252", "id,text\n1,the café is closed\n2,it’s open\n", 2),
     ],
 )

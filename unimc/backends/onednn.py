@@ -33,7 +33,8 @@ class _Linear(TorchFunctionMode):
 
 def available() -> bool:
     """Whether this PyTorch has oneDNN, and its linear layer for dense weights."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    library: Any = torch.backends.mkldnn  # its functions carry no types
+    return bool(library.is_available()) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def linear_layers(device: str) -> AbstractContextManager[Any]:

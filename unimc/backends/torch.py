@@ -36,7 +36,8 @@ class TorchBackend:
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
         """See `Backend`."""
-        self.model.eval()
+        if self.model.training or self.model.backbone.training:  # walking through all modules takes as long as a layer
+            self.model.eval()
         with onednn.linear_layers(self.device):
             found, _ = self.model(**batch.to(self._pieces.device).inputs(), pieces=self._pieces)
         on_cpu: Tensor = found.float().cpu()
