@@ -171,9 +171,24 @@ def test_groups_split_the_options(keys: list[tuple[int, ...]], most: int) -> Non
 
 
 @given(KEYS, st.integers(2, 40))
-def test_no_group_is_too_large(keys: list[tuple[int, ...]], most: int) -> None:
-    for group in groups(keys, most):
-        assert len(group) == 1 or sum(len(keys[option]) + 1 for option in group) <= most
+def test_groups_hold_as_many_options_give_or_take_one(keys: list[tuple[int, ...]], most: int) -> None:
+    counts = [len(group) for group in groups(keys, most)]
+    assert max(counts) - min(counts) <= 1
+
+
+@given(KEYS, st.integers(2, 40))
+def test_no_group_is_too_large_unless_options_would_stand_alone(keys: list[tuple[int, ...]], most: int) -> None:
+    made = groups(keys, most)
+    longest = max(sum(len(keys[option]) + 1 for option in group) for group in made)
+    alone = max(map(len, made)) == 1
+    assert alone or longest <= most or (longest <= most * 3 // 2 and len(made) <= len(keys) // 2)
+
+
+def test_an_option_stands_alone_only_if_all_do() -> None:
+    """A lone option has no rival beside it, and its margin would beat all others'."""
+    assert sorted(map(len, groups([(number,) * 9 for number in range(77)], 256))) == [19, 19, 19, 20]
+    assert [len(group) for group in groups([(1,) * 80, (2,) * 80, (3,) * 80, (4,) * 80], 110)] == [2, 2]
+    assert [len(group) for group in groups([(1,) * 100, (2,) * 100, (3,) * 100], 110)] == [1, 1, 1]
 
 
 @given(KEYS, st.integers(2, 40), st.randoms(use_true_random=False))

@@ -89,30 +89,28 @@ def fit(lengths: Lengths, budgets: Budgets) -> Lengths | None:
 
 
 def groups(keys: Sequence[Sequence[int]], most: int) -> list[list[int]]:
-    """Splits options into groups of at most `most` tokens (O-MASKs included), as even as they come.
+    """Deals options into as few groups as hold them, with as many options in each, give or take one.
 
-    Which options share a group depends on their token ids alone, never on the order in which they were given.
+    How sure a model is of an option falls with the number of others beside it, so options from a small group would win
+    over those from a large one, whatever they say. Which options share a group depends on their token ids alone, never
+    on the order in which they were given.
 
     Args:
         keys: the options' token ids.
-        most: the most tokens in a group; an option longer than that gets a group of its own.
+        most: the most tokens in a group (O-MASKs included); half as many again if otherwise options stood alone, and
+            where even pairs are longer than that, each stands alone.
 
     Returns:
         For each group the indices of its options.
     """
     order = sorted(range(len(keys)), key=lambda option: tuple(keys[option]))
-    total = sum(len(key) + 1 for key in keys)
-    target = total / -(-total // most)
-    made: list[list[int]] = [[]]
-    filled = 0
-    for option in order:
-        size = len(keys[option]) + 1
-        if made[-1] and (filled + size > most or filled + size / 2 > target):
-            made.append([])
-            filled = 0
-        made[-1].append(option)
-        filled += size
-    return made
+    sizes = [len(key) + 1 for key in keys]
+    for limit in (most, most * 3 // 2):
+        for count in range(-(-sum(sizes) // limit), len(keys) // 2 + 1):
+            dealt = [order[number::count] for number in range(count)]
+            if max(sum(sizes[option] for option in group) for group in dealt) <= limit:
+                return dealt
+    return [[option] for option in order]
 
 
 def _with_separator(length: int) -> int:
