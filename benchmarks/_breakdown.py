@@ -8,14 +8,16 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from unimc import MultipleChoiceExample, UniMC, encoding, inference, modeling, tokenization
+from unimc import MultipleChoiceExample, UniMC, encoding, inference, modeling, scoring, tokenization
 
 STAGES: tuple[tuple[Any, str, str], ...] = (
     (tokenization.InertTokenizer, "__call__", "tokenising"),
     (encoding.Encoder, "batch", "laying out rows"),
-    (inference, "batches", "making batches"),
-    (inference, "collate", "making batches"),
-    (modeling.UniMCModel, "states", "encoder"),
+    (scoring, "packs", "packing"),
+    (scoring, "joined", "packing"),
+    (scoring, "batches", "making batches"),
+    (scoring, "collate", "making batches"),
+    (modeling.UniMCModel, "states_at", "encoder"),
     (modeling.UniMCModel, "logits", "head"),
     (inference, "from_rows", "assembling predictions"),
 )

@@ -1,37 +1,25 @@
-"""Medians, ratios, the table, the plot, and what the figures were measured on."""
+"""Prediction's figures, its tables and its plot."""
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
+
+from _agreement import sentences
+from _names import TITLES
+from _program import measured_on, spelt, spread
 
 if TYPE_CHECKING:
     from _processes import Run
     from rich.table import Table
-
-TITLES = {
-    "ours": "ours: UniMC.predict",
-    "released": "(a) the released code's way",
-    "released_no_grad": "(a') the same, under no_grad",
-    "pipeline": "(b) zero-shot pipeline",
-    "bare_encoder": "floor: bare encoder",
-}
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and extremes."""
-    return {"median": median(values), "min": min(values), "max": max(values)}
 
 
 def side(runs: Sequence[Run]) -> dict[str, Any]:
     """The figures of one side on one workload, from its rounds."""
     peaks = [run.peak for run in runs if run.peak is not None]
     return {
+        "examples": runs[0].examples,
         "examples_per_second": spread([run.examples / run.seconds for run in runs]),
         "examples_per_cpu_second": spread([run.examples / run.cpu_seconds for run in runs]),
         "peak_mib": round(max(peaks) / 2**20, 1) if peaks else None,
@@ -41,40 +29,31 @@ def side(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def ratios(ours: Sequence[Run], theirs: Sequence[Run]) -> dict[str, Any]:
-    """How many times as fast ours was, round by round: by the clock on the wall, and by processor time."""
+    """How many times as fast ours was, an example, round by round: by the clock on the wall, and by processor time."""
 
     def of(times: Sequence[float]) -> dict[str, Any]:
         return {**spread(times), "by_round": [round(one, 3) for one in times]}
 
-    pairs = list(zip(ours, theirs, strict=True))
+    pairs = [(our, their, our.examples / their.examples) for our, their in zip(ours, theirs, strict=True)]
     return {
-        "time": of([their.seconds / our.seconds for our, their in pairs]),
-        "cpu_time": of([their.cpu_seconds / our.cpu_seconds for our, their in pairs]),
+        "time": of([their.seconds / our.seconds * more for our, their, more in pairs]),
+        "cpu_time": of([their.cpu_seconds / our.cpu_seconds * more for our, their, more in pairs]),
     }
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores and memory, and how busy the machine was when this was called."""
-    name = platform.processor() or platform.machine()
-    cpus = Path("/proc/cpuinfo")
-    if cpus.exists():
-        lines = cpus.read_text().splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    posix = hasattr(os, "sysconf")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if posix else None
+def share_of_peak(workload: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """By floor: the operations of the encoder for these rows, a second, over the rate of the faster library.
+
+    Time spent on padding, and on anything in the encoder that is no matrix product, lowers it.
+    """
+    operations, peak = workload["work"]["operations"], max(workload["peak_operations_per_second"].values())
+    if operations is None:
+        return {}
     return {
-        "cpu": name,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1) if memory else None,
-        "system": platform.platform(),
-        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        name: spread([operations / seconds / peak for seconds in figures["seconds_by_round"]])
+        for name, figures in workload["sides"].items()
+        if name.startswith("bare_encoder")
     }
-
-
-def versions() -> dict[str, str]:
-    """Of what the figures depend on."""
-    packages = ("unimc", "torch", "transformers", "tokenizers", "numpy")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
 COLUMNS = ("side", "examples/s", "peak, MiB", "ours is faster", "by CPU time")
@@ -93,26 +72,42 @@ def table(name: str, workload: Mapping[str, Any]) -> Table:
     return made
 
 
+def notes(workload: Mapping[str, Any]) -> list[str]:
+    """What else was measured, a sentence each."""
+    found = []
+    counted = workload["work"]
+    found.append(f"Our rows: {counted['rows']:,}, of {counted['tokens']:,} tokens.")
+    if workload["share_of_peak"]:
+        shares = ", ".join(
+            f"{TITLES[name]} {100 * one['median']:.0f} % ({100 * one['min']:.0f} – {100 * one['max']:.0f})"
+            for name, one in workload["share_of_peak"].items()
+        )
+        rates = workload["peak_operations_per_second"].items()
+        peak = ", ".join(f"{rate / 1e9:.0f} GFLOP/s by {library}" for library, rate in rates)
+        found.append(f"Share of this machine's float32 matrix product ({peak}; best of this run): {shares}.")
+    found += sentences(workload["agreement"])
+    fewer = {name: one["examples"] for name, one in workload["sides"].items() if one["examples"] < workload["examples"]}
+    for name, count in fewer.items():
+        found.append(f"{TITLES[name]} answered the first {count} examples only.")
+    stages = ", ".join(f"{stage} {100 * share:.1f} %" for stage, share in workload["breakdown"].items())
+    found.append(f"Where our time goes: {stages}.")
+    return found
+
+
 def markdown(results: Mapping[str, Any]) -> str:
     """What was measured, as the page that stands beside the JSON."""
-    on, settings = results["machine"], results["settings"]
-    lines = [
-        f"{on['cpu']}, {on['cores']} cores, {on['memory_gib']} GiB, load average {on['load_before']} before the start; "
-        f"{', '.join(f'{name} {number}' for name, number in results['versions'].items())}; {settings['threads']} "
-        f"thread(s) a side, {settings['rounds']} rounds; {settings['model']}; texts: {settings['texts']}.",
-    ]
+    lines = [f"{measured_on(results)}; {results['settings']['rounds']} rounds."]
     for name, workload in results["workloads"].items():
-        stages = ", ".join(f"{stage} {100 * share:.1f} %" for stage, share in workload["breakdown"].items())
         lines += [
             "",
-            f"**{name}**: {workload['examples']} examples, {workload['options']} options",
+            f"**{name}**: {workload['examples']} examples, {workload['options']} options; texts: {workload['texts']}",
             "",
             f"| {' | '.join(COLUMNS)} |",
             "|---|---:|---:|---:|---:|",
             *(f"| {' | '.join(row)} |" for row in _rows(workload)),
-            "",
-            f"Where our time goes: {stages}.",
         ]
+        for note in notes(workload):
+            lines += ["", note]
     return "\n".join(lines) + "\n"
 
 
@@ -121,27 +116,11 @@ def _rows(workload: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         times = workload["ratios"].get(key)
         yield (
             TITLES[key],
-            _spread(figures["examples_per_second"], 1),
+            spelt(figures["examples_per_second"], 1),
             "not measured" if figures["peak_mib"] is None else f"{figures['peak_mib']:.0f}",
-            _spread(times["time"], 2) if times else "",
-            _spread(times["cpu_time"], 2) if times else "",
+            spelt(times["time"], 2) if times else "",
+            spelt(times["cpu_time"], 2) if times else "",
         )
-
-
-def _spread(values: Mapping[str, float], digits: int) -> str:
-    return f"{values['median']:.{digits}f} ({values['min']:.{digits}f} – {values['max']:.{digits}f})"
-
-
-def breakdown_table(name: str, shares: Mapping[str, float]) -> Table:
-    """Where our time goes."""
-    from rich.table import Table
-
-    made = Table(title=f"{name}: where our time goes")
-    made.add_column("stage")
-    made.add_column("share", justify="right")
-    for stage, share in shares.items():
-        made.add_row(stage, f"{100 * share:.1f} %")
-    return made
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:
@@ -149,7 +128,8 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     workloads = results["workloads"]
-    figure = Figure(figsize=(5.2 * len(workloads), 3), layout="constrained")
+    most = max(len(workload["sides"]) for workload in workloads.values())
+    figure = Figure(figsize=(5.2 * len(workloads), 1 + 0.35 * most), layout="constrained")
     axes = figure.subplots(1, len(workloads), squeeze=False)[0]
     for axis, (name, workload) in zip(axes, workloads.items(), strict=True):
         rates = [figures["examples_per_second"] for figures in workload["sides"].values()]
@@ -158,9 +138,10 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
             [rate["median"] - rate["min"] for rate in rates],
             [rate["max"] - rate["median"] for rate in rates],
         ]
-        colours = ["tab:blue" if key == "ours" else "lightgrey" for key in workload["sides"]]
+        colours = ["tab:blue" if key.startswith("ours") else "lightgrey" for key in workload["sides"]]
         bars = axis.barh([TITLES[key] for key in workload["sides"]], medians, xerr=errors, color=colours, capsize=3)
-        axis.bar_label(bars, labels=[f" {value:.0f}" for value in medians], label_type="center")
+        axis.bar_label(bars, labels=[f" {value:.3g}" for value in medians], padding=4)
+        axis.margins(x=0.2)
         axis.invert_yaxis()
         axis.set_xlabel("examples per second")
         axis.set_title(f"{name} ({workload['options']} options)")

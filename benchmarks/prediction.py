@@ -1,4 +1,4 @@
-"""Speed and memory of prediction, beside the released code's way and the zero-shot pipeline of transformers.
+"""Speed and memory of prediction, beside the released code's way, other libraries and the bare encoder.
 
     python benchmarks/prediction.py
 
@@ -7,139 +7,132 @@ See benchmarks/README.md for what is measured and what it gave.
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from _figures import breakdown_table, machine, markdown, plot, ratios, side, table, versions
-from _processes import Run, SideProcess
-from _workloads import data_folder, workloads
+from _agreement import agreements, check
+from _exports import folders
+from _figures import markdown, notes, plot, ratios, share_of_peak, side, table
+from _names import RELEASED, sides
+from _processes import Run, Setup, SideProcess, prepared, started, turned
+from _program import (
+    BACKBONE,
+    RESULTS,
+    DataDir,
+    MaxLength,
+    Model,
+    Output,
+    SampleTexts,
+    Seed,
+    Threads,
+    check_model,
+    chosen,
+    console,
+    data_folder,
+    record,
+    write,
+)
+from _workloads import WORKLOADS, Workload, workload
 from rich.console import Console
 
 from unimc.cli import run
-from unimc.example import InputError, MultipleChoiceExample
 
-if TYPE_CHECKING:
-    from _sides import Scores
-
-HERE = Path(__file__).resolve().parent
-ORDER = ("ours", "released", "released_no_grad", "pipeline", "bare_encoder")
-SAME = ("released", "released_no_grad")
-"""Sides that have to give our probabilities."""
-TOLERANCE = 1e-4
+SIDES = (
+    "ours",
+    "ours_stock",
+    "ours_packed",
+    "ours_one_row",
+    "ours_bf16",
+    "ours_onnx",
+    "ours_onnx_int8",
+    *RELEASED,
+    "pipeline",
+    "gliclass",
+    "bare_encoder",
+    "bare_encoder_batches",
+    "bare_encoder_onednn",
+)
 
 
 def main(
-    model: Annotated[Path, typer.Option(help="Folder of a model.")] = HERE.parent / "backbones" / "minilm-l6",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR or ../shared/data if not given.")
-    ] = None,
-    sample_texts: Annotated[bool, typer.Option("--sample-texts", help="Take the package's own texts.")] = False,
+    model: Model = BACKBONE,
+    data_dir: DataDir = None,
+    sample_texts: SampleTexts = False,
+    workloads: Annotated[str, typer.Option(help="What is answered, with commas.")] = ",".join(WORKLOADS),
+    sides_: Annotated[str, typer.Option("--sides", help="What is measured beside ours.")] = ",".join(SIDES),
     examples: Annotated[int, typer.Option(help="Examples in a round.", min=2)] = 256,
     rounds: Annotated[int, typer.Option(help="Rounds; in each, every side answers all examples.", min=1)] = 5,
-    threads: Annotated[int, typer.Option(help="Threads of every side.", min=1)] = 2,
-    seed: Annotated[int, typer.Option(help="Which rows are drawn.")] = 0,
-    output: Annotated[Path, typer.Option(help="Where the JSON goes; the table and the plot beside it.")] = HERE
-    / "results"
-    / "prediction.json",
+    pairs: Annotated[
+        int, typer.Option(help="Pairs of text and option that the pipeline answers in a round, at most.", min=1)
+    ] = 2560,
+    max_length: MaxLength = 512,
+    threads: Threads = 2,
+    seed: Seed = 0,
+    output: Output = RESULTS / "prediction.json",
 ) -> None:
     """Measure prediction on the CPU: examples per second, and peak memory above the weights."""
-    if not model.is_dir():
-        raise InputError(f"{model} is no folder; give --model, or make one: unimc backbone minilm-l6 --output {model}")
-    # Children inherit these: as many threads for the tokenizers as for PyTorch, and nothing asked of the hub.
-    os.environ.update(
-        RAYON_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads), HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error"
-    )
-    os.environ.pop("TOKENIZERS_PARALLELISM", None)
-    console = Console()
-    console.width = max(console.width, 120)  # also in a pipe, where rich takes 80
-    made, source = workloads(examples, seed, None if sample_texts else data_folder(data_dir))
-    results: dict[str, Any] = {
-        "format": 1,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": versions(),
-        "settings": {
+    check_model(model)
+    # What the released code's way is held against where ours splits the options into groups.
+    names = sides(f"{sides_},ours_one_row" if "released" in sides_ else sides_, SIDES)
+    out = console()
+    data = None if sample_texts else data_folder(data_dir)
+    made = {name: workload(name, examples, seed, data) for name in chosen(workloads, WORKLOADS, "workload")}
+    results = record(
+        {
             "model": model.name,
-            "texts": source,
             "examples": examples,
             "rounds": rounds,
+            "pairs": pairs,
+            "max_length": max_length,
             "threads": threads,
             "seed": seed,
-        },
-        "workloads": {},
-    }
+        }
+    )
+    results["workloads"] = {}
     with ExitStack() as stack:
-        folder = _whole(model, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unimc-benchmark-"))))
-        warm_up = made["ag_news"][:2]
-        sides = {name: stack.enter_context(SideProcess(name, folder, threads, warm_up)) for name in ORDER}
-        for name, chosen in made.items():
-            results["workloads"][name] = found = _measured(sides, chosen, rounds, console)
-            console.print(table(name, found), breakdown_table(name, found["breakdown"]))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    output.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
-    if find_spec("matplotlib") is None:
-        console.print("no plot: matplotlib is not installed (pip install 'unimc[plot]')")
-    else:
-        plot(results, output.with_suffix(".png"))
-    console.print(f"written to {output}")
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unimc-benchmark-")))
+        warm_up = next(iter(made.values())).examples[:2]
+        read, names = folders(model, max_length, names, scratch, out)
+        setup = Setup(read, threads, warm_up, {"pairs": pairs})
+        processes = started(names, setup, stack, out)
+        for name, one in made.items():
+            out.print(f"{name}: {len(one.examples)} examples, {one.source}")
+            results["workloads"][name] = found = _measured(prepared(processes, one.examples, out), one, rounds, out)
+            out.print(table(name, found), *notes(found), sep="\n")
+    write(results, output, markdown(results), plot, out)
 
 
-def _whole(model: Path, into: Path) -> Path:
-    """A folder that all sides read the same weights from: a bare encoder's fresh head is drawn once, here."""
-    import torch
-
-    from unimc.checkpoint import load
-
-    torch.manual_seed(0)
-    load(model).save(into)
-    return into
-
-
-def _measured(
-    sides: Mapping[str, SideProcess], examples: Sequence[MultipleChoiceExample], rounds: int, console: Console
-) -> dict[str, Any]:
+def _measured(processes: Mapping[str, SideProcess], given: Workload, rounds: int, out: Console) -> dict[str, Any]:
     """One workload on all sides: first the check that they answer alike, which warms them up too, then the rounds."""
-    first: dict[str, Run] = {}
-    for name, process in sides.items():
-        process.prepare(examples)
-        first[name] = process.run()
-    check = {name: _difference(first["ours"].scores, first[name].scores, name) for name in SAME}
-    runs: dict[str, list[Run]] = {name: [] for name in sides}
-    names = list(sides)
+    examples = given.examples
+    agreement = agreements({name: process.run().scores for name, process in processes.items()})
+    check(agreement)
+    ours = processes["ours"]
+    rates = []
+    runs: dict[str, list[Run]] = {name: [] for name in processes}
     for number in range(rounds):
-        turn = number % len(names)
-        for name in [*names[turn:], *names[:turn]]:
-            runs[name].append(sides[name].run())
-        console.print(f"round {number + 1} of {rounds}", highlight=False)
-    stages = sides["ours"].breakdown(examples)
+        for name in turned(list(processes), number):
+            runs[name].append(processes[name].run())
+        rates.append(ours.peak_rates())
+        out.print(f"round {number + 1} of {rounds}")
+    stages = ours.breakdown(examples)
     total = sum(stages.values())
-    return {
+    found: dict[str, Any] = {
         "examples": len(examples),
         "options": len(examples[0].options),
-        "largest_difference_in_probability": check,
-        "sides": {name: {**side(runs[name]), "settings": sides[name].settings()} for name in sides},
-        "ratios": {name: ratios(runs["ours"], runs[name]) for name in sides if name != "ours"},
+        "texts": given.source,
+        "work": ours.work(examples),
+        "peak_operations_per_second": {library: max(one[library] for one in rates) for library in rates[0]},
+        "agreement": agreement,
+        "sides": {name: {**side(runs[name]), "settings": processes[name].settings()} for name in processes},
+        "ratios": {name: ratios(runs["ours"], runs[name]) for name in processes if name != "ours"},
         "breakdown": {stage: round(spent / total, 4) for stage, spent in stages.items()},
     }
-
-
-def _difference(ours: Scores, theirs: Scores, name: str) -> float:
-    """The largest difference of any probability; an error if it is too large, or one answer differs."""
-    largest = 0.0
-    for number, (our, their) in enumerate(zip(ours, theirs, strict=True)):
-        largest = max(largest, *(abs(a - b) for a, b in zip(our, their, strict=True)))
-        if largest > TOLERANCE or our.index(max(our)) != their.index(max(their)):
-            raise RuntimeError(f"example {number}: ours gives {our}, {name} gives {their}; nothing is timed")
-    return largest
+    return {**found, "share_of_peak": share_of_peak(found)}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from converters import card, held_out, licences, registry
 from converters.loading import Loaded
 from converters.mixture_checks import check_mixture, check_part
-from converters.options import shuffled, subsampled
+from converters.options import fewest_to_most, shuffled, subsampled
 from converters.shares import shares
 from converters.task import Task
 from unimc.example import InputError, MultipleChoiceExample
@@ -33,6 +33,8 @@ class Part:
     variant: str | None = None
     cap: int | None = None
     max_options: int | None = None
+    min_options: int | None = None
+    wordings: str | None = None
 
     def __post_init__(self) -> None:
         check_part(self)
@@ -69,7 +71,8 @@ class Mixture:
     """Several tasks sampled together.
 
     Args:
-        tasks: names, YAML files or tasks, or mappings `{task, split, weight, variant, cap, max_options}`.
+        tasks: names, YAML files or tasks, or mappings `{task, split, weight, variant, cap, max_options,
+            min_options, wordings}`.
         cap: at most that many rows of a task (before the weight), drawn by the seed.
         sampling: how the tasks share the mixture: `proportional` to their rows, `uniform`, or `temperature`
             (`converters.shares`); weights multiply a task's share. Without `size`, a proportional weight w takes
@@ -78,6 +81,10 @@ class Mixture:
         size: examples in all; None = as many as the tasks have.
         copies: the most times that a row is taken.
         max_options: examples with more options keep the right ones and others drawn at random; None = all.
+        min_options: how many options an example keeps is drawn, from this many to `max_options`; None = always as many
+            as there may be.
+        wordings: `default`, or `all`: every example (and every repeat of one) comes in one of the task's wordings,
+            drawn at random; an entry that names a `variant` has that one.
         shuffle_options: whether the options of every example come in a random order.
         licences: terms (open, non-commercial, not-stated), ids, or patterns of ids ("CC BY-SA*"); other tasks are left
             out (`left_out`). None = every licence.
@@ -106,6 +113,8 @@ class Mixture:
     size: int | None = None
     copies: int = 4
     max_options: int | None = None
+    min_options: int | None = None
+    wordings: str = "default"
     shuffle_options: bool = True
     licences: Sequence[str] | None = None
     seed: int = 0
@@ -164,8 +173,7 @@ class Mixture:
         disable = None if self.progress is None else not self.progress
         for part in tqdm(self.parts, desc="reading tasks", unit="task", disable=disable):
             task = registry.get(part.task)
-            loaded = task.read(part.split, self.data_dir, part.cap or self.cap, self.seed, part.variant)
-            read.append((part, task, loaded))
+            read.append((part, task, self._read(part, task, part.variant)))
         kept = [loaded.examples for _, _, loaded in read]
         self.overlaps = []
         if index is not None:
@@ -184,11 +192,23 @@ class Mixture:
         copies: Counter[tuple[str, str]] = Counter()
         self.report = []
         for (part, task, loaded), clean, count in zip(read, kept, counts, strict=True):
-            taken = self._finished(self._drawn(clean, count, task, part), part, copies)
+            taken = self._finished(
+                self._drawn(clean, count, task, part), part, copies, self._other_wordings(part, task)
+            )
             mixed += taken
             self.report.append(_report_row(part, task, loaded, len(loaded.examples) - len(clean), taken))
         random.Random(self.seed).shuffle(mixed)
         return mixed
+
+    def _read(self, part: Part, task: Task, variant: str | None) -> Loaded:
+        return task.read(part.split, self.data_dir, part.cap or self.cap, self.seed, variant)
+
+    def _other_wordings(self, part: Part, task: Task) -> list[dict[str, MultipleChoiceExample]]:
+        """The part's examples by their ids, in each of the task's variants; empty where the wording is given."""
+        if part.variant is not None or (part.wordings or self.wordings) == "default":
+            return []
+        loaded = (self._read(part, task, variant) for variant in task.variants)
+        return [{example.id: example for example in one.examples} for one in loaded]
 
     def _drawn(
         self, examples: list[MultipleChoiceExample], count: int, task: Task, part: Part
@@ -198,17 +218,26 @@ class Mixture:
         return examples * whole + [examples[index] for index in sorted(drawn)]
 
     def _finished(
-        self, examples: list[MultipleChoiceExample], part: Part, copies: Counter[tuple[str, str]]
+        self,
+        examples: list[MultipleChoiceExample],
+        part: Part,
+        copies: Counter[tuple[str, str]],
+        others: Sequence[Mapping[str, MultipleChoiceExample]],
     ) -> list[MultipleChoiceExample]:
-        """Repeats get ids of their own, and with them other options and another order."""
-        most = part.max_options or self.max_options
+        """Repeats get ids of their own, and with them another wording, other options and another order."""
+        most, fewest = part.max_options or self.max_options, part.min_options or self.min_options
         finished = []
         for example in examples:
             key = (example.task, example.id)
             copies[key] += 1
-            if copies[key] > 1:
-                example = replace(example, id=f"{example.id}#{copies[key]}")
-            if most is not None:
+            repeat = f"{example.id}#{copies[key]}" if copies[key] > 1 else example.id
+            if others:
+                worded = [example, *(other[example.id] for other in others)]
+                example = random.Random(f"{self.seed} wording {example.task} {repeat}").choice(worded)
+            example = replace(example, id=repeat)
+            if fewest is not None:
+                example = fewest_to_most(example, fewest, most, self.seed)
+            elif most is not None:
                 example = subsampled(example, most, self.seed)
             finished.append(shuffled(example, self.seed) if self.shuffle_options else example)
         return finished

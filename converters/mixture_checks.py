@@ -14,6 +14,9 @@ from unimc.example import InputError
 if TYPE_CHECKING:
     from converters.mixture import Mixture, Part
 
+WORDINGS = ("default", "all")
+"""In which wordings a mixture has a task's examples."""
+
 
 def check_part(part: Part) -> None:
     """Raise InputError, naming the task and the key, if a number of an entry is not valid."""
@@ -26,6 +29,12 @@ def check_part(part: Part) -> None:
             raise InputError(f"{where}: {name} must be a name, not {value!r}")
     whole(part.cap, f"{where}: cap", 1)
     whole(part.max_options, f"{where}: max_options", 2)
+    whole(part.min_options, f"{where}: min_options", 2)
+    if part.min_options and part.max_options and part.min_options > part.max_options:
+        raise InputError(f"{where}: min_options {part.min_options} is above max_options {part.max_options}")
+    if part.wordings is not None and part.variant is not None:
+        raise InputError(f"{where}: variant names one wording, `wordings` says how they are drawn; leave one out")
+    check_wordings(part.wordings, where)
 
 
 def check_mixture(mixture: Mixture) -> None:
@@ -49,8 +58,11 @@ def check_mixture(mixture: Mixture) -> None:
     near: Any = mixture.near
     if near is not None and (isinstance(near, bool) or not isinstance(near, int | float)):
         raise InputError(f"mixture: near must be a number from 0.5 to 0.95, or null, not {near!r}")
-    for name, least in (("cap", 1), ("size", 1), ("copies", 1), ("max_options", 2)):
+    for name, least in (("cap", 1), ("size", 1), ("copies", 1), ("max_options", 2), ("min_options", 2)):
         whole(getattr(mixture, name), f"mixture: {name}", least)
+    if mixture.min_options and mixture.max_options and mixture.min_options > mixture.max_options:
+        raise InputError(f"mixture: min_options {mixture.min_options} is above max_options {mixture.max_options}")
+    check_wordings(mixture.wordings, "mixture")
     if mixture.sampling not in SAMPLING:
         raise InputError(
             f"mixture: sampling: unknown {mixture.sampling!r}; {card.did_you_mean(mixture.sampling, SAMPLING)}"
@@ -58,6 +70,12 @@ def check_mixture(mixture: Mixture) -> None:
     temperature: Any = mixture.temperature
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not temperature >= 1:
         raise InputError(f"mixture: temperature must be a number, 1 or more, not {temperature!r}")
+
+
+def check_wordings(given: Any, where: str) -> None:
+    """Raise InputError unless `given` is None or one of `WORDINGS`."""
+    if given is not None and given not in WORDINGS:
+        raise InputError(f"{where}: wordings: unknown {given!r}; {card.did_you_mean(str(given), WORDINGS)}")
 
 
 def whole(value: Any, where: str, least: int) -> None:

@@ -30,6 +30,18 @@ def subsampled(example: MultipleChoiceExample, count: int, seed: int) -> Multipl
     return _taken(example, sorted(right.union(drawn)))
 
 
+def fewest_to_most(example: MultipleChoiceExample, fewest: int, most: int | None, seed: int) -> MultipleChoiceExample:
+    """The example with a number of options drawn evenly from `fewest` to `most` (None = all of them), as `subsampled`.
+
+    Every number is as likely, and a model meets questions with two options as often as those with all. The right ones
+    are always kept; an example with fewer options than `fewest` stays as it is.
+    """
+    most = min(len(example.options), most or len(example.options))
+    if most <= fewest:
+        return subsampled(example, most, seed)
+    return subsampled(example, _draws(example, seed, "number").randint(fewest, most), seed)
+
+
 def _taken(example: MultipleChoiceExample, places: Sequence[int]) -> MultipleChoiceExample:
     """The example with the options at `places`, in that order; every right one must be among them."""
     new = {old: place for place, old in enumerate(places)}

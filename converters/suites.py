@@ -26,6 +26,8 @@ class Suite:
         published: rows that others published: `{model, parameters, setting, figures: {column: per cent}}`.
         source: where those figures are from, and what they were measured on.
         note: for people.
+        title: what it is called on a page.
+        language: of its tasks.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Suite:
     published: Sequence[Mapping[str, Any]] = ()
     source: str = ""
     note: str = ""
+    title: str = ""
+    language: str = ""
 
 
 @cache
@@ -49,14 +53,18 @@ def names() -> list[str]:
 def get(name: str) -> Suite:
     """A suite by its name.
 
+    A file that says `published_in: NAME` has the published figures of that suite, which name the same columns.
+
     Raises:
         InputError: if there is none, or its file is not valid.
     """
     if name not in _files():
         raise InputError(f"no suite {name!r}; {card.did_you_mean(name, _files())}")
     path = _files()[name]
-    content = card.read(path)
-    card.known_keys(content, [entry.name for entry in fields(Suite)], str(path))
+    content = dict(card.read(path))
+    card.known_keys(content, [*(entry.name for entry in fields(Suite)), "published_in"], str(path))
+    if (other := content.pop("published_in", None)) is not None:
+        content |= {"published": get(other).published, "source": get(other).source}
     return Suite(**content)
 
 

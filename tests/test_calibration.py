@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unimc import metrics
-from unimc.calibration import Calibration, batch_prior, content_free_examples, content_free_prior, fit
+from unimc.calibration import Calibration, Kind, batch_prior, content_free_examples, content_free_prior, fit
 from unimc.example import InputError, MultipleChoiceExample
 
 NAMES = ("体育", "财经", "music")
 Rows = list[list[float]]
+
+
+def kind_of(multi_label: bool) -> Kind:
+    return "multi" if multi_label else "single"
+
 
 finite = st.floats(-50, 50)
 temperatures = st.floats(0.05, 20)
@@ -54,7 +60,7 @@ def drawn_several(count: int, *, scale: float = 1.0, shift: tuple[float, ...] = 
 def test_a_temperature_keeps_the_best_option_whatever_the_logits(
     logits: list[float], temperature: float, multi_label: bool
 ) -> None:
-    scores = Calibration(temperature).apply(logits, multi_label=multi_label)
+    scores = Calibration(temperature, kind=kind_of(multi_label)).apply(logits)
     assert scores[int(np.argmax(logits))] == scores.max()
     assert ((scores >= 0) & (scores <= 1)).all()
     if not multi_label:
@@ -64,7 +70,7 @@ def test_a_temperature_keeps_the_best_option_whatever_the_logits(
 def test_no_calibration_gives_softmax_and_sigmoid() -> None:
     logits = [1.0, -2.0, 0.5]
     assert Calibration().apply(logits) == pytest.approx(np.exp(logits) / np.exp(logits).sum())
-    assert Calibration().apply(logits, multi_label=True) == pytest.approx(1 / (1 + np.exp(-np.array(logits))))
+    assert Calibration(kind="multi").apply(logits) == pytest.approx(1 / (1 + np.exp(-np.array(logits))))
 
 
 @given(rows_of(), temperatures)
@@ -78,9 +84,9 @@ def test_logarithms_of_scores_do_as_well_as_logits(rows: Rows, temperature: floa
 def test_the_order_of_the_options_only_orders_the_scores(
     rows: Rows, temperature: float, shifts: list[float], order: list[int], multi_label: bool
 ) -> None:
-    calibration = Calibration(temperature, tuple(zip(NAMES, shifts, strict=True)))
-    scores = calibration.apply(rows, NAMES, multi_label=multi_label)
-    turned = calibration.apply(np.array(rows)[:, order], [NAMES[at] for at in order], multi_label=multi_label)
+    calibration = Calibration(temperature, tuple(zip(NAMES, shifts, strict=True)), kind_of(multi_label))
+    scores = calibration.apply(rows, NAMES)
+    turned = calibration.apply(np.array(rows)[:, order], [NAMES[at] for at in order])
     np.testing.assert_allclose(turned, scores[:, order], rtol=1e-12)
 
 
@@ -88,7 +94,7 @@ def test_infinite_logits_are_certain() -> None:
     inf = float("inf")
     assert Calibration(3.0).apply([inf, 0, -inf]).tolist() == [1, 0, 0]
     assert Calibration(3.0).apply([-inf, -inf]).tolist() == [0.5, 0.5]
-    assert Calibration(0.5).apply([inf, 0, -inf], multi_label=True).tolist() == [1, 0.5, 0]
+    assert Calibration(0.5, kind="multi").apply([inf, 0, -inf]).tolist() == [1, 0.5, 0]
 
 
 def test_a_bias_needs_the_name_of_every_option() -> None:
@@ -136,8 +142,8 @@ def test_twenty_labels_bring_scores_that_are_too_sure_nearer_to_the_shares(draw:
     found = fit(logits[:20], right[:20], multi_label=multi_label)
     gold = [[int(at in held) for at in range(3)] for held in right] if multi_label else [held for (held,) in right]
     before, after = (
-        metrics.get("ece").compute(predictions=calibration.apply(logits, multi_label=multi_label), references=gold)
-        for calibration in (Calibration(), found)
+        metrics.get("ece").compute(predictions=calibration.apply(logits), references=gold)
+        for calibration in (Calibration(kind=kind_of(multi_label)), found)
     )
     assert after["ece"] < before["ece"] / 2
 
@@ -146,14 +152,15 @@ def penalised(calibration: Calibration, logits: Any, right: Any, names: Any, mul
     """What `fit` minimises, written plainly."""
     inverse, loss = 1 / calibration.temperature, 0.0
     for row, held, own in zip(logits, right, names, strict=True):
-        scores = np.clip(calibration.apply(row, own, multi_label=multi_label), 1e-300, 1)
+        scores = np.clip(calibration.apply(row, own), 1e-300, 1)
         wrong = [index for index in range(len(row)) if index not in held]
         loss -= np.log(scores[list(held)]).sum()
         if multi_label:
-            negated = Calibration(calibration.temperature, tuple((name, -b) for name, b in calibration.bias or ()))
-            loss -= np.log(np.clip(negated.apply(-np.array(row), own, multi_label=True), 1e-300, 1))[wrong].sum()
-    shifts = np.array([value for _, value in calibration.bias or ()])
-    return float(loss + inverse - 1 - np.log(inverse) + shifts @ shifts / 2)
+            shifts = tuple((name, -value) for name, value in calibration.bias or ())
+            negated = Calibration(calibration.temperature, shifts, "multi")
+            loss -= np.log(np.clip(negated.apply(-np.array(row), own), 1e-300, 1))[wrong].sum()
+    squares = sum(value**2 for _, value in calibration.bias or ())
+    return float(loss + inverse - 1 - np.log(inverse) + squares / 2)
 
 
 @given(rows_of(), st.data(), st.booleans())
@@ -164,16 +171,18 @@ def test_the_fit_is_the_minimum_whatever_the_examples(rows: Rows, data: st.DataO
     right = [data.draw(labels) for _ in rows]
     names = names_for(rows)
     found = fit(rows, right, names, multi_label=multi_label, bias=True)
+    assert found.kind == kind_of(multi_label)
     best = penalised(found, rows, right, names, multi_label)
     assert np.isfinite(best)
-    assert best <= penalised(Calibration(1.0, tuple((n, 0.0) for n in NAMES)), rows, right, names, multi_label) + 1e-9
+    nothing = Calibration(1.0, tuple((name, 0.0) for name in NAMES), found.kind)
+    assert best <= penalised(nothing, rows, right, names, multi_label) + 1e-9
     for factor in (0.99, 1.01):
-        near = Calibration(found.temperature * factor, found.bias)
+        near = replace(found, temperature=found.temperature * factor)
         assert best <= penalised(near, rows, right, names, multi_label) + 1e-9
     for name in NAMES:
         for step in (-0.01, 0.01):
             moved = tuple((other, value + step * (other == name)) for other, value in found.bias or ())
-            near = Calibration(found.temperature, moved)
+            near = replace(found, bias=moved)
             assert best <= penalised(near, rows, right, names, multi_label) + 1e-9
 
 
@@ -284,8 +293,8 @@ def test_a_batch_prior_undoes_a_shift_exactly(
     shifted, names = np.array(rows) + shift, names_for(rows)
     plain = batch_prior(rows, names, multi_label=multi_label, temperature=temperature)
     found = batch_prior(shifted.tolist(), names, multi_label=multi_label, temperature=temperature)
-    expected = plain.apply(rows, NAMES, multi_label=multi_label)
-    np.testing.assert_allclose(found.apply(shifted, NAMES, multi_label=multi_label), expected, atol=1e-9)
+    assert found.kind == kind_of(multi_label)
+    np.testing.assert_allclose(found.apply(shifted, NAMES), plain.apply(rows, NAMES), atol=1e-9)
 
 
 @pytest.mark.parametrize("content_free", [False, True])
@@ -306,7 +315,7 @@ def test_of_several_labels_only_what_sets_them_apart_is_taken() -> None:
     margins, _ = drawn_several(3000, shift=(3.0, 0.0, -3.0))
     found = batch_prior(margins, names_for(margins), multi_label=True)
     assert sum(value for _, value in found.bias or ()) == pytest.approx(0, abs=1e-9)
-    held = (found.apply(margins, NAMES, multi_label=True) >= 0.5).mean(0)
+    held = (found.apply(margins, NAMES) >= 0.5).mean(0)
     assert held == pytest.approx([held.mean()] * 3, abs=0.05)
     assert held.mean() < 0.4  # labels hold more rarely than not, as before
 
@@ -315,7 +324,7 @@ def test_a_content_free_prior_makes_the_content_free_even() -> None:
     """One content-free text: what it is answered becomes 1 / options (Zhao et al. 2021)."""
     logits = [[2.0, -1.0, 0.5]]
     assert content_free_prior(logits, [NAMES]).apply(logits[0], NAMES) == pytest.approx([1 / 3] * 3)
-    found = content_free_prior(logits, [NAMES], multi_label=True).apply(logits[0], NAMES, multi_label=True)
+    found = content_free_prior(logits, [NAMES], multi_label=True).apply(logits[0], NAMES)
     assert found == pytest.approx([found[0]] * 3)
 
 
@@ -385,10 +394,25 @@ def test_content_free_texts_may_be_given_and_must_be_for_other_languages() -> No
 # ---- on disk
 
 
-@given(temperatures, st.none() | st.dictionaries(st.text(max_size=5), finite, max_size=4))
-def test_a_calibration_comes_back_from_json_as_it_was(temperature: float, bias: dict[str, float] | None) -> None:
-    made = Calibration(temperature, None if bias is None else tuple(bias.items()))
+shares = st.floats(0, 1)
+
+
+@given(
+    temperatures,
+    st.none() | st.dictionaries(st.text(max_size=5), finite, max_size=4),
+    st.sampled_from(["single", "multi"]),
+    st.none() | shares | st.dictionaries(st.text(max_size=5), shares, max_size=4),
+)
+def test_a_calibration_comes_back_from_json_as_it_was(
+    temperature: float, bias: dict[str, float] | None, kind: Kind, threshold: float | dict[str, float] | None
+) -> None:
+    limits = tuple(threshold.items()) if isinstance(threshold, dict) else threshold
+    made = Calibration(temperature, None if bias is None else tuple(bias.items()), kind, limits)
     assert Calibration.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+def test_an_entry_from_before_there_were_two_kinds_is_for_one_label() -> None:
+    assert Calibration.from_dict({"temperature": 2.0, "bias": None}) == Calibration(2.0, kind="single")
 
 
 @pytest.mark.parametrize(
@@ -401,6 +425,11 @@ def test_a_calibration_comes_back_from_json_as_it_was(temperature: float, bias: 
         ({"temperature": float("inf"), "bias": None}, "the temperature is inf"),
         ({"temperature": True, "bias": None}, "the temperature is True"),
         ({"temperature": "1", "bias": None}, "the temperature is '1'"),
+        ({"temperature": 1.0, "bias": None, "kind": "several"}, "the kind of a calibration is 'several'"),
+        ({"temperature": 1.0, "bias": None, "kind": ["multi"]}, r"the kind of a calibration is \['multi'\]"),
+        ({"temperature": 1.0, "bias": None, "threshold": 1.5}, "the threshold is 1.5; it is a probability"),
+        ({"temperature": 1.0, "bias": None, "threshold": True}, "the threshold is True"),
+        ({"temperature": 1.0, "bias": None, "threshold": {"好": "0.5"}}, "the threshold is '0.5'"),
         ({"temperature": 1.0, "bias": [1.0]}, "bias must be an object of option name: number"),
         ({"temperature": 1.0, "bias": {"好": None}}, "the bias of option '好' is None"),
     ],
@@ -410,6 +439,8 @@ def test_a_wrong_entry_is_named(entry: Any, problem: str) -> None:
         Calibration.from_dict(entry, "unimc.json, 情感")
 
 
-def test_a_name_has_one_bias() -> None:
+def test_a_name_has_one_bias_and_one_threshold() -> None:
     with pytest.raises(InputError, match="an option name has two biases"):
         Calibration(1.0, (("好", 0.0), ("好", 1.0)))
+    with pytest.raises(InputError, match="an option name has two thresholds"):
+        Calibration(threshold=(("好", 0.0), ("好", 1.0)))

@@ -81,7 +81,7 @@ def test_a_calibration_is_kept_and_changes_no_prediction_by_itself(tmp_path: Pat
     replace(made, calibration=CALIBRATION).save(tmp_path)
     opened = load(tmp_path)
     assert opened.calibration == CALIBRATION
-    assert Calibration.from_dict(opened.calibration["新闻"]).to_dict() == CALIBRATION["新闻"]
+    assert Calibration.from_dict(opened.calibration["新闻"]).to_dict() == {**CALIBRATION["新闻"], "kind": "single"}
     assert UniMC(opened).predict(EXAMPLES) == UniMC(made).predict(EXAMPLES)
 
 
@@ -327,6 +327,9 @@ def test_an_entry_in_another_encoding_is_named(folder: Path) -> None:
         {"calibration": {"default": {"temperature": 0, "bias": None}}},
         {"calibration": {"default": {"temperature": True, "bias": None}}},
         {"calibration": {"情感": {"temperature": 1.0, "bias": [0.5, -0.5]}}},
+        {"calibration": {"情感": {"temperature": 1.0, "bias": None, "kind": "several"}}},
+        {"calibration": {"情感": {"temperature": 1.0, "bias": None, "threshold": 1.5}}},
+        {"calibration": {"情感": {"temperature": 1.0, "bias": None, "threshold": {"好": "0.5"}}}},
         {"calibration": {"情感": {"temperature": 1.0, "bias": {"好": float("inf")}}}},
     ],
     ids=str,
@@ -352,6 +355,26 @@ def test_an_entry_that_is_no_object_is_named(folder: Path) -> None:
 
 
 # ---- without the weights
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_all_but_the_weights_can_be_had_alone(family: str, tmp_path: Path) -> None:
+    """Saved without them, opened without them: rows, answers and what is said about the checkpoint are the same."""
+    made = replace(tiny.checkpoint(family), max_length=60, trained_on=[{"task": "新闻", "split": "train", "rows": 7}])
+    made.save(tmp_path, weights=False)
+    assert not list(tmp_path.glob("*.safetensors"))
+    opened = load(tmp_path, weights=False)
+    assert {weight.device.type for weight in opened.model.parameters()} == {"meta"}
+    assert sum(one.numel() for one in opened.model.parameters()) == sum(one.numel() for one in made.model.parameters())
+    assert opened.model.layout == made.model.layout
+    assert (opened.answers, opened.max_length, opened.trained_on) == (made.answers, 60, made.trained_on)
+    assert not opened.fresh_head
+
+
+def test_weights_that_were_not_read_cannot_be_saved(bert_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no weights to save"):
+        load(bert_folder, weights=False).save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -30,6 +30,8 @@ def results(*statuses: str) -> dict[str, Any]:
             "primary": "accuracy",
             "figures": {"accuracy": {"value": value}},
             "seen": {"status": status, "rows": 0},
+            "calibration": None,
+            "wordings": None,
         }
         for (task, split, value), status in zip(
             [("task_b", "validation", 0.75), ("task_a", "test", 0.5), ("other", "test", 0.1)],
@@ -54,6 +56,14 @@ def test_the_rows_stand_in_the_layout_of_the_published_ones() -> None:
 def test_what_was_trained_on_is_not_called_zero_shot() -> None:
     *_, own = comparison.rows(results("seen", "overlapping"), SUITE)
     assert own[2] == "overlapping, seen"
+
+
+@pytest.mark.parametrize(("key", "said"), [("calibration", "calibrated"), ("wordings", "wordings averaged")])
+def test_what_was_done_beyond_asking_once_is_said(key: str, said: str) -> None:
+    found = results("unseen", "unseen")
+    found["tasks"][1][key] = {"any": "thing"}
+    *_, own = comparison.rows(found, SUITE)
+    assert own[2] == f"zero-shot, {said}"
 
 
 @pytest.mark.parametrize("name", suites.names())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,24 @@ def test_several_labels_hold_from_the_threshold_on() -> None:
     assert averaged(both, multi_label=True).labels == (0,)
     assert averaged(both, multi_label=True, threshold=0.9).answer is None
     assert averaged(both, multi_label=True, threshold=0.3).labels == (0, 1)
+
+
+def test_thresholds_are_those_of_a_single_prediction() -> None:
+    """For each label, the most of them, and none of these with one label."""
+    both = [prediction("ab", [0.9, 0.6]), prediction("ab", [0.7, 0.8])]
+    assert averaged(both, multi_label=True, threshold={"a": 0.9, "b": 0.5}).labels == (1,)
+    assert averaged(both, multi_label=True, top_k=1).labels == (0,)
+    assert averaged(both, threshold=0.5).answer == "a"
+    none = averaged(both, threshold=0.99)
+    assert (none.answer, none.label, none.labels) == (None, 0, ())
+
+
+def test_calibrated_and_uncalibrated_scores_do_not_mix() -> None:
+    one = prediction("ab", [0.9, 0.6])
+    calibrated = replace(one, calibrated=True)
+    assert averaged([calibrated, calibrated]).calibrated
+    with pytest.raises(InputError, match="some predictions are calibrated and some are not"):
+        averaged([one, calibrated])
 
 
 @given(st.lists(st.lists(st.floats(0.001, 1), min_size=3, max_size=3), min_size=1, max_size=5))

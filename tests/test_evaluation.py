@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import astuple, replace
 from io import StringIO
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,19 @@ def several() -> EvaluationSet:
     return EvaluationSet("多标签", "test", examples, label_names=("体育", "音乐", "财经"), multi_label=True)
 
 
+def reworded(example: MultipleChoiceExample, question: str) -> MultipleChoiceExample:
+    """Another question, other words, the other order; the options' names stay, and so does what is right."""
+    count = len(example.options)
+    label = None if example.label is None else count - 1 - example.label
+    labels = None if example.labels is None else [count - 1 - index for index in example.labels]
+    options = [f"the {option}" for option in reversed(example.options)]
+    return replace(example, options=options, names=example.names[::-1], question=question, label=label, labels=labels)
+
+
+def in_wordings(task: EvaluationSet, *wordings: str) -> EvaluationSet:
+    return replace(task, wordings={name: [reworded(one, name) for one in task.examples] for name in wordings})
+
+
 def guess(example: MultipleChoiceExample, *labels: int, truncated: int = 0) -> Prediction:
     scores = tuple(0.9 if index in labels else 0.1 for index in range(len(example.options)))
     best = labels[0] if labels else 0
@@ -100,11 +114,13 @@ def test_fixed_labels_are_compared_by_name() -> None:
     assert (result.chance, result.majority) == (0.5, 0.5)
 
 
-def test_own_options_are_compared_by_index_and_have_accuracy_and_ece_only() -> None:
+def test_own_options_are_compared_by_index_and_have_no_f1() -> None:
     task = own()
     result = score(task, [guess(example, 0) for example in task.examples], 1.0, resamples=10)
     figures = {name: figure.value for name, figure in result.figures.items()}
-    assert figures == pytest.approx({"accuracy": 3 / 5, "ece": 0.9 - 3 / 5})
+    assert figures == pytest.approx(
+        {"accuracy": 3 / 5, "ece": 0.9 - 3 / 5, "log_loss": -(3 * log(0.9) + 2 * log(0.1)) / 5}
+    )
     assert result.chance == pytest.approx((1 / 2 + 1 / 3 + 1 / 4 + 1 / 2 + 1 / 3) / 5)
     assert result.majority == 3 / 5
 
@@ -112,9 +128,10 @@ def test_own_options_are_compared_by_index_and_have_accuracy_and_ece_only() -> N
 def test_several_labels_have_their_own_figures_and_baselines() -> None:
     task = several()
     result = score(task, [guess(example, *(example.labels or ())) for example in task.examples], 1.0, resamples=10)
-    assert list(result.figures) == ["micro_f1", "ece", "macro_f1", "mean_average_precision"]
+    assert list(result.figures) == ["micro_f1", "ece", "log_loss", "macro_f1", "mean_average_precision"]
     assert result.figures["ece"].value == pytest.approx(0.1)  # every score is 0.9 or 0.1, and right
-    assert all(figure.value == 1.0 for name, figure in result.figures.items() if name != "ece")
+    assert result.figures["log_loss"].value == pytest.approx(-log(0.9))
+    assert all(result.figures[name].value == 1.0 for name in ("micro_f1", "macro_f1", "mean_average_precision"))
     assert all(result.correct)
     # 10 of 27 decisions are right: a coin for each tends to 2 * 5 / (10 + 13.5). 体育 and 财经 hold 4 times; the
     # first of them always: TP 4, FP 5, FN 6.
@@ -145,7 +162,7 @@ def test_ece_stands_beside_the_first_figure_of_every_task_and_never_for_it(
         assert result.primary is result.figures[task["primary"]]
     evaluation.write(tmp_path)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert report.count("| ece |") == 3
+    assert report.split("## How far")[0].count("| ece |") == 3
     assert "lower is better" in report
 
 
@@ -232,6 +249,7 @@ from unimc.evaluation import evaluate_tasks
 state = PartialState(cpu=True)
 sets = [test_evaluation.fixed(), test_evaluation.several(), test_evaluation.fixed(1)]
 sets[2] = test_evaluation.replace(sets[2], split="one example")
+sets.append(test_evaluation.in_wordings(test_evaluation.own(), "which"))
 found = evaluate_tasks(UniMC(tiny.checkpoint("bert")), sets, resamples=20, accelerator=state)
 with open(f"{sys.argv[2]}/{state.process_index}.json", "w") as file:
     json.dump(found.to_dict(), file)
@@ -248,7 +266,7 @@ def test_two_processes_find_the_figures_of_one(model: UniMC, tmp_path: Path) -> 
         [*launch, str(script), str(TESTS), str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    sets = [fixed(), several(), replace(fixed(1), split="one example")]
+    sets = [fixed(), several(), replace(fixed(1), split="one example"), in_wordings(own(), "which")]
     alone = evaluate_tasks(model, sets, resamples=20)
     for process in (0, 1):
         together = json.loads((tmp_path / f"{process}.json").read_text())
@@ -260,7 +278,13 @@ def test_two_processes_find_the_figures_of_one(model: UniMC, tmp_path: Path) -> 
             assert one["figures"].keys() == other["figures"].keys()
             for name, figure in other["figures"].items():
                 assert one["figures"][name] == pytest.approx(figure, abs=1e-6)
-            assert {**one, **timing, "figures": other["figures"]} == other
+            assert (one["wordings"] is None) == (other["wordings"] is None)
+            if other["wordings"] is not None:
+                assert one["wordings"]["gain"] == pytest.approx(other["wordings"]["gain"], abs=1e-6)
+            for mine, its in zip(one["reliability"], other["reliability"], strict=True):
+                assert mine == pytest.approx(its, abs=1e-6)
+            same = {name: other[name] for name in ("figures", "wordings", "reliability")}
+            assert {**one, **timing, **same} == other
 
 
 def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -268,6 +292,7 @@ def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_pa
     assert sorted(path.name for path in folder.iterdir()) == [
         "plot.png",
         "predictions.jsonl",
+        "reliability.png",
         "report.md",
         "results.json",
     ]
@@ -318,8 +343,9 @@ def test_the_report_shows_chinese_names_and_escapes_bars(evaluation: Evaluation,
     assert "阅读\\|理解" in report
     assert "(plot.png)" in report
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    rows = [line for line in report.splitlines() if line.startswith("|")]
-    assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
+    for section in report.split("\n## "):
+        rows = [line for line in section.splitlines() if line.startswith("|")]
+        assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1
 
 
 def test_the_plot_warns_of_nothing(evaluation: Evaluation, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
@@ -337,7 +363,7 @@ def test_without_matplotlib_the_report_says_so(
     monkeypatch.setattr(sys, "meta_path", [NoMatplotlib(), *sys.meta_path])
     evaluation.write(tmp_path)
     assert "matplotlib is not installed" in (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert not (tmp_path / "plot.png").exists()
+    assert not list(tmp_path.glob("*.png"))
 
 
 class NoMatplotlib:

@@ -39,6 +39,18 @@ def test_the_scores_of_all_leaves_are_one_and_multiply_along_the_way(model: UniM
         assert one.rows == 3
 
 
+def test_flat_all_leaves_are_the_options_of_one_question(model: UniMC) -> None:
+    """Read as their whole paths, but for those that have a wording."""
+    texts = ["昨天下雨，比赛停了。", "The team won the game."]
+    found = classify(model, texts, TREE, question="说的是什么？", language="zh", flat=True)
+    paths = ["天气", "运动 > 足球", "运动 > 跑步", "饮食 > 面条", "饮食 > 米饭", "饮食 > 水果"]
+    options = {path: path for path in paths} | {"运动 > 足球": "一场足球比赛"}
+    assert found == model.classify(texts, options, question="说的是什么？", language="zh")
+    assert {one.rows for one in found} == {1}
+    top_down = classify(model, texts, TREE, question="说的是什么？", language="zh")
+    assert [one.names for one in found] == [one.names for one in top_down]
+
+
 def test_a_tree_of_one_floor_is_a_list_of_options(model: UniMC) -> None:
     (found,) = classify(model, ["下雨了。"], ["足球", "天气"], language="zh")
     plain = model.classify("下雨了。", ["足球", "天气"], language="zh")

@@ -144,6 +144,25 @@ def test_accuracy_interval_is_the_normal_one_for_many_examples() -> None:
     assert (low, high) == pytest.approx((0.6 - half, 0.6 + half), abs=0.004)
 
 
+@pytest.mark.parametrize(("name", "several"), ALL)
+def test_a_difference_is_resampled_on_the_same_examples_on_both_sides(name: str, several: bool) -> None:
+    predictions, gold = inputs(name, 200, several)
+    metric = metrics.get(name)
+    settings = {"num_labels": 4, "resamples": 200, "seed": 2}
+    side = (predictions, gold)
+    assert metric.interval_of_difference(side, side, **settings) == (0.0, 0.0)
+    changed = np.concatenate([predictions[1:20][::-1], predictions[:1], predictions[20:]])
+    counts = np.concatenate(list(draws(200, 200, seed=2)))
+    each = [metric.resampled(one, gold, counts, 4) for one in (predictions, changed)]
+    expected = np.nanquantile(each[0] - each[1], [0.025, 0.975])
+    assert metric.interval_of_difference(side, (changed, gold), **settings) == pytest.approx(tuple(expected))
+
+
+def test_a_difference_needs_the_same_examples() -> None:
+    with pytest.raises(InputError, match="same examples on both sides"):
+        metrics.get("accuracy").interval_of_difference(([0, 1], [0, 1]), ([0], [0]), num_labels=2)
+
+
 def test_interval_follows_the_seed() -> None:
     predictions, gold = inputs("accuracy", 200, several=False)
     metric = metrics.get("accuracy")

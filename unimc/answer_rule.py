@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
 
 from unimc.calibration import Calibration
@@ -15,6 +16,7 @@ from unimc.example import InputError, shown, whole_number
 Threshold = float | Mapping[str, float]
 """The probability from which an option holds: one for all, or option name -> probability."""
 
+_NAMED = 5  # options that an error lists
 _UNCALIBRATED = Calibration(kind="multi")
 
 
@@ -91,7 +93,7 @@ class AnswerRule:
             return [threshold] * len(names)
         lacks = next((name for name in names if name not in threshold), None)
         if lacks is not None:
-            there = ", ".join(map(shown, threshold))
+            there = ", ".join([*map(shown, islice(threshold, _NAMED)), *(["…"] if len(threshold) > _NAMED else [])])
             raise InputError(f"option {shown(lacks)} has no threshold; there is one for {there}")
         return [threshold[name] for name in names]
 
@@ -103,6 +105,6 @@ def _checked(threshold: Threshold) -> Threshold:
 
 
 def _probability(value: object, where: str = "") -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not value <= 1 or value < 0:
         raise InputError(f"threshold{where} is {shown(value)}; it is a probability, from 0 to 1")
     return float(value)

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from unimc import ensemble
+from unimc.answer_rule import AnswerRule, Threshold
 from unimc.calibration import Calibration
-from unimc.decision import Decision, Threshold
 from unimc.evaluation_set import EvaluationSet
 from unimc.example import InputError
+from unimc.prediction import Prediction, recalibrated
 from unimc.stored_calibration import find
 from unimc.windows import Pooling
 
 if TYPE_CHECKING:
     from unimc.inference import UniMC
-    from unimc.prediction import Prediction
 
 OF_TASK = "task"
 """Instead of a calibration's name: the one stored by each task's name."""
@@ -112,9 +112,9 @@ def merge(parts: Iterable[Answered], examples: int) -> list[Prediction]:
     return [by_index[index] for index in range(examples)]
 
 
-def decision_for(
+def rule_for(
     model: UniMC, task: EvaluationSet, calibration: Calibration | str | None, threshold: Threshold | None
-) -> Decision:
+) -> AnswerRule:
     """How scores and answers are made for a task: with a calibration given, stored by its name, or the task's own.
 
     Raises:
@@ -125,7 +125,7 @@ def decision_for(
             name = task.name if calibration == OF_TASK else calibration
             calibration = find(model.checkpoint.calibration, name)
         # With one right label the best option is the answer: a threshold has a meaning where several may hold.
-        found = Decision.of(task.multi_label, threshold if task.multi_label else None, None, calibration)
+        found = AnswerRule.of(task.multi_label, threshold if task.multi_label else None, None, calibration)
         if not task.multi_label:
             found = replace(found, threshold=None)
         for names in {example.names for one in task.asked.values() for example in one.examples}:
@@ -138,25 +138,24 @@ def decision_for(
     return found
 
 
-def calibrated(predictions: list[Prediction], decision: Decision) -> list[Prediction]:
-    """The predictions with the scores that `UniMC.predict` gives with this calibration; as they are without one."""
-    if decision.calibration is None:
+def calibrated(predictions: list[Prediction], rule: AnswerRule) -> list[Prediction]:
+    """The predictions with the scores of the rule's calibration; as they are without one."""
+    if rule.calibration is None:
         return predictions
     found = []
     for one in predictions:
-        scores = tuple(decision.calibration.apply(one.margins, one.names).tolist())
-        label, labels = decision.answer(one.names, scores, one.margins)
-        found.append(replace(one, scores=scores, label=label, labels=labels, calibrated=True))
+        again = recalibrated(one, rule.calibration, threshold=rule.threshold)
+        found.append(again if rule.multi_label else replace(again, labels=(again.label,)))
     return found
 
 
-def averaged(answers: Sequence[list[Prediction]], decision: Decision) -> list[Prediction]:
+def averaged(answers: Sequence[list[Prediction]], rule: AnswerRule) -> list[Prediction]:
     """The answers of all wordings as one; those of a single wording as they are."""
     if len(answers) == 1:
         return answers[0]
     found = []
     for of_example in zip(*answers, strict=True):
-        one = ensemble.averaged(of_example, multi_label=decision.multi_label)
-        label, labels = decision.answer(one.names, one.scores, one.margins)
+        one = ensemble.averaged(of_example, multi_label=rule.multi_label)
+        label, labels = rule.answer(one.names, one.scores, one.margins)
         found.append(replace(one, label=label, labels=labels))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -19,28 +19,17 @@ from unimc import seen
 from unimc.answers import Answers
 from unimc.backbones import attention_implementation, family_of
 from unimc.encoding import Encoder
+from unimc.entry import check
 from unimc.example import InputError
 from unimc.modeling import UniMCModel
 
 FILE = "unimc.json"
+GRAPH = "model.onnx"
 FORMAT = 1
 """Of `unimc.json`; a checkpoint of a later one is refused."""
 DEFAULT_MAX_LENGTH = 512
 
 _log = getLogger(__name__)
-
-_FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "format": (lambda value: type(value) is int and value > 0, "a whole number"),
-    "answer_ids": (lambda value: isinstance(value, dict), "an object of language: [id, id]"),
-    "max_length": (lambda value: type(value) is int and value > 0, "a number of tokens"),
-    "trained_on": (lambda value: isinstance(value, list), "a list"),
-    "licences": (lambda value: isinstance(value, list), "a list"),
-    "calibration": (
-        lambda value: isinstance(value, dict) and all(map(_is_calibration, value.values())),
-        "an object of task (or 'default'): {temperature: a number over 0, bias: {option name: number} or null, "
-        "kind: 'single' or 'multi', threshold: a probability or {option name: probability}}, the last two if needed",
-    ),
-}
 
 
 @dataclass
@@ -70,17 +59,26 @@ class Checkpoint:
     fresh_head: bool = False
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, weights: bool = True) -> None:
         """Writes the folder: safetensors, tokenizer, `unimc.json` and the hashes of the training texts.
 
+        Args:
+            folder: the folder.
+            weights: whether to write them; only the configuration of the backbone if not.
+
         Raises:
-            InputError: if a calibration is not of its form; nothing is written then.
+            InputError: if a calibration is not of its form, or the weights were never read; nothing is written then.
         """
         folder = Path(folder)
-        _check(folder / FILE, {"calibration": self.calibration})
+        if weights and self.model.backbone.device.type == "meta":
+            raise InputError(
+                "this model runs by onnxruntime and has no weights to save; copy its folder, or open the checkpoint "
+                "that it was exported from"
+            )
+        check(folder / FILE, {"calibration": self.calibration})
         folder.mkdir(parents=True, exist_ok=True)
         with _quiet():
-            self.model.backbone.save_pretrained(folder)
+            (self.model.backbone if weights else self.model.backbone.config).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         seen.save(self.training_texts, folder)
         entry = {
@@ -113,6 +111,7 @@ def load(
     dtype: torch.dtype | None = None,
     attention: str | None = None,
     dropout: float | None = None,
+    weights: bool = True,
 ) -> Checkpoint:
     """Opens a folder or hub id: a checkpoint of ours, a released UniMC model, or a bare encoder (with a fresh head).
 
@@ -121,6 +120,7 @@ def load(
         dtype: of the weights; float32 if None.
         attention: "sdpa" or "eager"; the family's preferred one if None.
         dropout: probability everywhere in the backbone, for training; its own if None.
+        weights: whether to read them; if not, the model tells how rows are laid out, and can't be run.
 
     Raises:
         InputError: if there is no such folder or id, it has no tokenizer or another one than it was trained with, its
@@ -135,9 +135,12 @@ def load(
             if getattr(config, key, None) is not None:
                 setattr(config, key, dropout)
     tokenizer = _tokenizer(name, config)
-    entry = _entry(Path(name))
+    entry = _entry(name)
     answers = _answers(name, entry, tokenizer)
-    backbone, fresh = _backbone(name, config, dtype or torch.float32, implementation)
+    if weights:
+        backbone, fresh = _backbone(name, config, dtype or torch.float32, implementation)
+    else:
+        backbone, fresh = _without_weights(config, implementation), False
     if fresh and entry:
         raise InputError(f"{name}: the weights of the masked-LM head are missing; the folder is damaged, copy it again")
     if fresh:
@@ -164,7 +167,7 @@ def load_encoder(name_or_path: str | Path) -> Encoder:
     name = str(name_or_path)
     config = _part(name, "config.json", AutoConfig)
     layout = family_of(config).layout(config)
-    return Encoder(_tokenizer(name, config), layout, _entry(Path(name)).get("max_length", DEFAULT_MAX_LENGTH))
+    return Encoder(_tokenizer(name, config), layout, _entry(name).get("max_length", DEFAULT_MAX_LENGTH))
 
 
 def _tokenizer(name: str, config: Any) -> Any:
@@ -200,9 +203,9 @@ def _part(name: str, what: str, loader: Any) -> Any:
             return loader.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         if Path(name).is_dir():
-            raise InputError(f"{name}: no usable {what} in this folder ({_first_line(error)})") from error
+            raise InputError(f"{name}: no usable {what} in this folder ({first_line(error)})") from error
         raise InputError(
-            f"{name!r} is neither a folder here nor a model that the hub gives now ({_first_line(error)}); check the "
+            f"{name!r} is neither a folder here nor a model that the hub gives now ({first_line(error)}); check the "
             "name, or the network if it is a hub id"
         ) from error
 
@@ -220,8 +223,12 @@ def _backbone(name: str, config: Any, dtype: torch.dtype, implementation: str) -
                 trust_remote_code=False,
             )
     except Exception as error:
+        if file_of(name, GRAPH) and not file_of(name, "model.safetensors"):
+            raise InputError(
+                f"{name} holds a graph for onnxruntime and no weights for torch; open it with backend 'onnx'"
+            ) from error
         raise InputError(
-            f"{name}: the weights can't be read; the file may be cut short or of another model ({_first_line(error)})"
+            f"{name}: the weights can't be read; the file may be cut short or of another model ({first_line(error)})"
         ) from error
     family = family_of(config)
     missing = sorted(report["missing_keys"])
@@ -241,11 +248,16 @@ def _backbone(name: str, config: Any, dtype: torch.dtype, implementation: str) -
     return backbone.eval(), fresh
 
 
-def _entry(folder: Path) -> dict[str, Any]:
-    path = folder / FILE
-    if not folder.is_dir():
-        return _entry_on_hub(str(folder))
-    if not path.exists():
+def _without_weights(config: Any, implementation: str) -> Any:
+    """The masked language model as to its form: no weight takes memory or time."""
+    untyped: Any = AutoModelForMaskedLM
+    with _quiet(), torch.device("meta"):
+        return untyped.from_config(config, attn_implementation=implementation).eval()
+
+
+def _entry(name: str) -> dict[str, Any]:
+    path = file_of(name, FILE)
+    if path is None:
         return {}
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
@@ -253,44 +265,21 @@ def _entry(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid JSON ({error}); restore it, or remove it to use the defaults") from error
     if not isinstance(entry, dict):
         raise InputError(f"{path} should hold an object with 'answers' and 'max_length'")
-    _check(path, entry)
+    check(path, entry)
     if (found := entry.get("format", FORMAT)) > FORMAT:
         raise InputError(f"{path}: format {found} is of a later version, this one reads {FORMAT}; update unimc")
     return entry
 
 
-def _check(path: Path, entry: dict[str, Any]) -> None:
-    for key, (right, wanted) in _FORMS.items():
-        if key in entry and not right(entry[key]):
-            raise InputError(f"{path}: {key} must be {wanted}, not {entry[key]!r}")
-
-
-def _is_calibration(entry: object) -> bool:
-    needed = {"temperature", "bias"}
-    if not isinstance(entry, dict) or not needed <= entry.keys() <= needed | {"kind", "threshold"}:
-        return False
-    temperature, bias, limits = entry["temperature"], entry["bias"], entry.get("threshold", 0)
-    limits = limits.values() if isinstance(limits, dict) else [limits]
-    shifts = {} if bias is None else bias
-    return (
-        _is_number(temperature)
-        and temperature > 0
-        and isinstance(shifts, dict)
-        and all(map(_is_number, shifts.values()))
-        and entry.get("kind", "single") in ("single", "multi")
-        and all(_is_number(limit) and 0 <= limit <= 1 for limit in limits)
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-
-
-def _entry_on_hub(name: str) -> dict[str, Any]:
+def file_of(name_or_path: str | Path, file: str) -> Path | None:
+    """A file of a folder or hub id, or None where there is none of that name."""
+    if Path(name_or_path).is_dir():
+        path = Path(name_or_path) / file
+        return path if path.exists() else None
     from transformers.utils.hub import cached_file
 
-    found = cached_file(name, FILE, _raise_exceptions_for_missing_entries=False)
-    return _entry(Path(found).parent) if found else {}
+    found = cached_file(str(name_or_path), file, _raise_exceptions_for_missing_entries=False)
+    return Path(found) if found else None
 
 
 @contextmanager
@@ -308,5 +297,6 @@ def _quiet() -> Iterator[None]:
             muted.enable_progress_bar()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of another library says first; its kind if it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -9,7 +9,24 @@ from typing import Any
 
 from unimc.example import InputError
 
-COMMANDS = ("classify", "tasks", "show", "mixture", "overlaps", "train", "evaluate", "predict", "backbone", "task")
+COMMANDS = (
+    "classify",
+    "tasks",
+    "show",
+    "mixture",
+    "overlaps",
+    "train",
+    "evaluate",
+    "robustness",
+    "results",
+    "predict",
+    "calibrate",
+    "export",
+    "backbone",
+    "models",
+    "bundle",
+    "task",
+)
 
 HELP = """Any language-understanding task as a multiple-choice question, answered zero-shot.
 

@@ -34,6 +34,9 @@ def rows(results: Mapping[str, Any], suite: Mapping[str, Any]) -> Iterator[list[
     values = [100 * task["figures"][task["primary"]]["value"] for task in own]
     statuses = sorted({task["seen"]["status"] for task in own})
     setting = "zero-shot" if statuses == ["unseen"] else ", ".join(statuses)
+    # A calibration may have seen labels, and several wordings are not what the others asked in.
+    setting += ", calibrated" if any(task["calibration"] for task in own) else ""
+    setting += ", wordings averaged" if any(task["wordings"] for task in own) else ""
     model = results["model"]
     yield [str(model["name"] or "this model"), _short(model["parameters"]), setting, *_cells(values)]
 

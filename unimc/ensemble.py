@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from unimc.answer_rule import AnswerRule, Threshold
 from unimc.example import InputError
 from unimc.prediction import Prediction
 
@@ -18,7 +19,8 @@ def averaged(
     weights: Sequence[float] | None = None,
     *,
     multi_label: bool = False,
-    threshold: float = 0.5,
+    threshold: Threshold | None = None,
+    top_k: int | None = None,
 ) -> Prediction:
     """One prediction of several for the same example in other wordings.
 
@@ -29,18 +31,23 @@ def averaged(
         predictions: of one example; the options may be worded and ordered differently, their names are the same.
         weights: of the wordings, equal if None; only their ratios count.
         multi_label: whether several options, or none, may hold.
-        threshold: with `multi_label`, the probability from which an option holds.
+        threshold: as for `UniMC.predict`, of the averages.
+        top_k: as for `UniMC.predict`.
 
     Returns:
         A prediction with the options of the first wording.
 
     Raises:
-        InputError: if there is none, names differ, or a weight is negative or all are 0.
+        InputError: if there is none, names differ, only some are calibrated, a weight is negative or all are 0, or a
+            setting is out of range.
     """
+    rule = AnswerRule.of(multi_label, threshold, top_k)
     if not predictions:
         raise InputError("no predictions to average")
     shares = _shares(weights, len(predictions))
     first = predictions[0]
+    if any(prediction.calibrated != first.calibrated for prediction in predictions):
+        raise InputError("some predictions are calibrated and some are not; their scores don't mean the same")
     aligned = [_aligned(prediction, first.names) for prediction in predictions]
     margins = [_mean([margin for margin, _ in column], shares) for column in zip(*aligned, strict=True)]
     columns = [[score for _, score in column] for column in zip(*aligned, strict=True)]
@@ -51,14 +58,13 @@ def averaged(
         top = max(logs)
         weighed = [math.exp(log - top) for log in logs]
         scores = [weight / sum(weighed) for weight in weighed]
-    label = max(range(len(scores)), key=scores.__getitem__)
-    held = tuple(place for place, score in enumerate(scores) if score >= threshold) if multi_label else (label,)
+    label, labels = rule.answer(first.names, scores, margins)
     return replace(
         first,
         scores=tuple(scores),
         margins=tuple(margins),
         label=label,
-        labels=held,
+        labels=labels,
         rows=sum(prediction.rows for prediction in predictions),
         truncated=max(prediction.truncated for prediction in predictions),
     )

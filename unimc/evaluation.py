@@ -17,9 +17,9 @@ from unimc.answering import (
     answered,
     averaged,
     calibrated,
-    decision_for,
     merge,
     predict_shard,
+    rule_for,
 )
 from unimc.calibration import Calibration
 from unimc.evaluation_set import PRIMARY, EvaluationSet
@@ -91,8 +91,10 @@ def evaluate_tasks(
     if times > 1:
         raise InputError(f"{task} ({split}{f', {variant}' if variant else ''}) is given {times} times; give it once")
     threshold, stride = asked.get("threshold"), checked_stride(asked.get("windows"), asked.get("stride"))
+    if threshold is not None and not any(one.multi_label for one in tasks):
+        raise InputError("threshold has a meaning where several labels may hold; none of the tasks is of that kind")
     for one in tasks:
-        decision_for(model, one, calibration, threshold)  # an error now, not after the tasks before it
+        rule_for(model, one, calibration, threshold)  # an error now, not after the tasks before it
     results = []
     for one in tasks:
         result = evaluate_task(
@@ -151,23 +153,23 @@ def evaluate_task(
     """Evaluates a model on one task; arguments as for `evaluate_tasks`."""
     if resamples < 0:
         raise InputError(f"resamples is {resamples}; give 0 for no intervals, or more")
-    decision = decision_for(model, task, calibration, asked.get("threshold"))
+    rule = rule_for(model, task, calibration, asked.get("threshold"))
     answers, seconds = {}, 0.0
     for wording, one in task.asked.items():
         answers[wording], took = answered(model, one, accelerator, progress, asked)
         seconds += took
-    scored = {wording: calibrated(predictions, decision) for wording, predictions in answers.items()}
-    together = averaged([*scored.values()], decision)
+    scored = {wording: calibrated(predictions, rule) for wording, predictions in answers.items()}
+    together = averaged([*scored.values()], rule)
     result = score(task, together, seconds, seed=seed, resamples=resamples)
     known = model.checkpoint
     result = replace(result, seen=seen(task.name, task.examples, known.trained_on, known.training_texts))
     if task.wordings:
         result = replace(result, wordings=_in_wordings(task, scored, together, seed, resamples))
-    if decision.calibration is not None:
-        plain = decision_for(model, task, None, asked.get("threshold"))
+    if rule.calibration is not None:
+        plain = rule_for(model, task, None, asked.get("threshold"))
         judged = Judged.of(task, averaged([*answers.values()], plain))
         before = figures(task, judged, seed=seed, resamples=resamples)
-        result = replace(result, calibrated=Calibrated(decision.calibration, before))
+        result = replace(result, calibrated=Calibrated(rule.calibration, before))
     return result
 
 

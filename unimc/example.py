@@ -17,6 +17,7 @@ class InputError(ValueError):
 
 
 _SHOWN = 80
+"""Characters of a value that a message shows."""
 
 
 def shown(value: object) -> str:

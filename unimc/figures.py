@@ -55,7 +55,10 @@ class Judged:
         rows = _several if task.multi_label else _single
         gold = [rows(task, example, example.right or ()) for example in task.examples]
         both = zip(task.examples, predictions, strict=True)
-        guessed = [rows(task, example, prediction.labels if task.multi_label else (prediction.label,)) for example, prediction in both]
+        guessed = [
+            rows(task, example, prediction.labels if task.multi_label else (prediction.label,))
+            for example, prediction in both
+        ]
         return cls(gold, guessed, _score_rows(task, predictions))
 
     @property

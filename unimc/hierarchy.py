@@ -1,4 +1,4 @@
-"""Labels in a tree ("sport > football"): asked from the top down, with scores that multiply to one.
+"""Labels in a tree ("sport > football"): asked from the top down, with scores that multiply to one, or all at once.
 
 Beyond the paper.
 """
@@ -69,11 +69,14 @@ def classify(
     question: str = "",
     language: str | None = None,
     batch_size: int = 32,
+    flat: bool = False,
 ) -> list[Prediction]:
     """Which leaf of a tree fits each text.
 
-    Every question of the tree is asked once a text; a leaf's score is the product of the scores on its way, so that all
-    leaves together have one. An uncertain top keeps several branches alive, as a walk from the top would not.
+    From the top down, every question of the tree is asked once a text; a leaf's score is the product of the scores on
+    its way, so that all leaves together have one. An uncertain top keeps several branches alive, as a walk from the top
+    would not. Flat, all leaves are the options of one question: fewer rows, and a leaf that fits better than the labels
+    above it has its chance, but the model tells many options apart at once.
 
     Args:
         model: the model.
@@ -82,6 +85,7 @@ def classify(
         question: the instruction of every question.
         language: of the texts; told from their script if None.
         batch_size: the most rows in a batch.
+        flat: whether to ask for all leaves at once. A leaf without a wording of its own is read as its whole path.
 
     Returns:
         A prediction for each text, over the leaves; their names are whole paths, their margins those of the last
@@ -91,6 +95,8 @@ def classify(
         InputError: if the tree is not valid, or as `UniMC.classify`.
     """
     asked = list(nodes(tree))
+    if flat:
+        return model.classify(texts, _all_leaves(asked), question=question, language=language, batch_size=batch_size)
     found = model.classify(
         [text for text in texts for _ in asked],
         [node.children for _ in texts for node in asked],
@@ -99,6 +105,17 @@ def classify(
         batch_size=batch_size,
     )
     return [_leaves(asked, found[start : start + len(asked)]) for start in range(0, len(found), len(asked))]
+
+
+def _all_leaves(asked: Sequence[Node]) -> dict[str, str]:
+    """Whole path -> wording, of every leaf."""
+    inner = {node.path for node in asked}
+    leaves = [(node, label, words) for node in asked for label, words in node.children.items()]
+    return {
+        node.name(label): node.name(label) if words == label else words
+        for node, label, words in leaves
+        if (*node.path, label) not in inner
+    }
 
 
 def _leaves(asked: Sequence[Node], answers: Sequence[Prediction]) -> Prediction:

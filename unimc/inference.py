@@ -10,6 +10,7 @@ import torch
 
 from unimc.answer_rule import AnswerRule, Threshold
 from unimc.backends import Backend
+from unimc.backends.onnx import OnnxBackend
 from unimc.backends.torch import TorchBackend
 from unimc.calibration import Calibration
 from unimc.checkpoint import Checkpoint, load
@@ -78,15 +79,19 @@ class UniMC:
             max_length: the most tokens in a row; the checkpoint's own if None.
             device: where to run; a GPU if there is one, else the CPU, if None.
             dtype: of the weights; float32 if None.
-            backend: what runs the model; "torch" so far.
+            backend: what runs the model: "torch", or "onnx" (onnxruntime) for a folder that `unimc export` wrote.
 
         Raises:
             InputError: if it can't be opened, with the reason.
         """
         if name_or_path is None:
             raise InputError("no model is bundled yet; name a folder or a hub id")
+        if backend == "onnx":
+            checkpoint = load(name_or_path, weights=False)
+            runner = OnnxBackend.opened(name_or_path, checkpoint, device=device, dtype=dtype)
+            return cls(checkpoint, runner, language=language, max_length=max_length)
         if backend != "torch":
-            raise InputError(f"backend {backend!r} is not known; use 'torch'")
+            raise InputError(f"backend {shown(backend)} is not known; use 'torch' or 'onnx'")
         checkpoint = load(name_or_path, dtype=dtype)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         checkpoint.model.to(device)

@@ -67,26 +67,19 @@ def _reliability(results: Mapping[str, Any]) -> bytes:
     across = min(_ACROSS, len(tasks))
     down = -(-len(tasks) // across)
     figure = Figure(figsize=(0.4 + 2.6 * across, 0.6 + 2.8 * down), layout="constrained")
-    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, task, name in zip(panels, tasks, _names(results), strict=False):
         filled = [one for one in task["reliability"] if one["count"]]
         total = sum(one["count"] for one in filled)
         axes.plot([0, 100], [0, 100], color="#999999", linewidth=1, linestyle="--")
-        axes.plot(
-            [_drawn(one["confidence"]) for one in filled],
-            [_drawn(one["accuracy"]) for one in filled],
-            color="#7da7d9",
-        )
-        axes.scatter(
-            [_drawn(one["confidence"]) for one in filled],
-            [_drawn(one["accuracy"]) for one in filled],
-            s=[10 + 150 * one["count"] / total for one in filled],
-            color="#1f3b63",
-        )
+        scores, shares = ([_drawn(one[key]) for one in filled] for key in ("confidence", "accuracy"))
+        axes.plot(scores, shares, color="#7da7d9")
+        sizes = [10 + 150 * one["count"] / total for one in filled]
+        axes.scatter(scores, shares, sizes, color="#1f3b63", clip_on=False, zorder=3)
         axes.set_title(name, fontsize="medium")
         axes.set_xlim(0, 100)
         axes.set_ylim(0, 100)
-    for axes in list(panels)[len(tasks) :]:
+    for axes in panels[len(tasks) :]:
         axes.set_axis_off()
     figure.supxlabel("mean score, per cent")
     figure.supylabel("right, per cent")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from unimc.outcomes import outcomes, places
 from unimc.figures import Judged, number
+from unimc.outcomes import outcomes, places
 
 BINS = 10
 """Ranges of equal width between 0 and 1, each with its upper end."""

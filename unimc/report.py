@@ -36,6 +36,7 @@ def markdown(results: Mapping[str, Any], drawn: Collection[str] = ()) -> str:
         drawn: names of the plots' files that there are.
     """
     model, versions = results["model"], results["versions"]
+    where = ", ".join(filter(None, [results.get("backend"), results["device"]]))
     intervals = "without intervals"
     if results["resamples"]:
         samples = f"{results['resamples']} resamples, seed {results['seed']}"
@@ -78,8 +79,7 @@ def markdown(results: Mapping[str, Any], drawn: Collection[str] = ()) -> str:
         "",
         f"- Model: {cell(model['name'] or 'unnamed')}, weights SHA-256 `{model['fingerprint']}`, "
         f"at most {model['max_length']} tokens in a row",
-        f"- Run: {results['device']}, {results['dtype']}, batches of {results['batch_size']}, "
-        f"{results['processes']} process(es)",
+        f"- Run: {where}, {results['dtype']}, batches of {results['batch_size']}, {results['processes']} process(es)",
         f"- Passages too long for a row: {_long(results)}",
         f"- Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}",
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unimc import comparison, plots, report
+from unimc import comparison, plots, report, sections
 from unimc.calibration import Calibration
 from unimc.evaluation_set import PRIMARY, EvaluationSet
 from unimc.figures import Figure, number
@@ -200,6 +200,11 @@ class Evaluation:
     def table(self) -> Table:
         """A table for the terminal."""
         return report.table(self.to_dict())
+
+    def tables(self) -> list[Table]:
+        """`table`, and if there are several wordings or a calibration, what they did."""
+        results = self.to_dict()
+        return [report.table(results), *(section.table() for section in sections.asked_for(results))]
 
     def write(self, folder: str | Path) -> Path:
         """Writes `predictions.jsonl`, plots (with matplotlib), `report.md` and, last, `results.json`.

@@ -35,7 +35,7 @@ class Section:
         from rich.markup import escape
         from rich.table import Table
 
-        made = Table(title=self.title, caption=self.text)
+        made = Table(title=self.title, caption=self.text.replace("*", ""))
         for column in self.columns:
             made.add_column(column, justify="left" if column in _TEXT else "right")
         for row in self.rows:
@@ -56,6 +56,14 @@ class Section:
         ]
 
 
+def asked_for(results: Mapping[str, Any]) -> list[Section]:
+    """What wordings and a calibration did, where there are any: what belongs on the terminal too."""
+    found = [wordings(results)]
+    if results["tasks"][0]["calibration"] is not None:
+        found.append(trust(results))
+    return [section for section in found if section is not None]
+
+
 def wordings(results: Mapping[str, Any]) -> Section | None:
     """Each wording alone, their average, their spread; None if every task was asked in one."""
     rows = []
@@ -70,7 +78,7 @@ def wordings(results: Mapping[str, Any]) -> Section | None:
         together, gain = task["figures"][metric], found["gain"]
         gained = signed(gain["value"]) + (f" ({interval(gain, signed)})" if gain["low"] is not None else "")
         rows.append(["", "", "averaged", metric, percent(together["value"]), interval(together), gained])
-        rows.append(["", "", "best less worst wording", metric, percent(found["spread"]), "", ""])
+        rows.append(["", "", "spread (best − worst)", metric, percent(found["spread"]), "", ""])
     if not rows:
         return None
     return Section(
@@ -85,19 +93,14 @@ def wordings(results: Mapping[str, Any]) -> Section | None:
 
 def trust(results: Mapping[str, Any]) -> Section:
     """Calibration error and log-loss; beside what they, and the first metric, were before calibration."""
-    calibrated = any(task["calibration"] for task in results["tasks"])
+    calibrated = results["tasks"][0]["calibration"] is not None  # all tasks are, or none
     rows = []
     for number, task in enumerate(results["tasks"], 1):
-        before = (task["calibration"] or {}).get("before", {})
         head = [str(number), task["task"]]
-        for metric in ([task["primary"]] if calibrated else []) + ["ece", "log_loss"]:
+        for metric in [*([task["primary"]] if calibrated else []), "ece", "log_loss"]:
             shown = in_nats if metric in IN_NATS else percent
-            sides = [task["figures"][metric], *([before.get(metric)] if calibrated else [])]
-            cells = [
-                text
-                for side in sides
-                for text in (("", "") if side is None else (shown(side["value"]), interval(side, shown)))
-            ]
+            sides = [task["figures"][metric], *([task["calibration"]["before"][metric]] if calibrated else [])]
+            cells = [text for side in sides for text in (shown(side["value"]), interval(side, shown))]
             rows.append([*head, metric, *cells])
             head = ["", ""]
     columns = ["#", "task", "metric", "value", "95 % interval"]
@@ -108,12 +111,11 @@ def trust(results: Mapping[str, Any]) -> Section:
     )
     if calibrated:
         columns += ["before calibration", "its 95 % interval"]
-        given = [
-            f"#{number} temperature {found['temperature']:.3g}"
-            + (f", {len(found['bias'])} biases" * bool(found["bias"]))
-            for number, found in enumerate((task["calibration"] for task in results["tasks"]), 1)
-            if found
-        ]
+        given = []
+        for number, task in enumerate(results["tasks"], 1):
+            found = task["calibration"]
+            biases = f", {len(found['bias'])} biases" if found["bias"] else ""
+            given.append(f"#{number} temperature {found['temperature']:.3g}{biases}")
         text += f" Calibrated: {'; '.join(given)}."
     return Section("How far the scores can be trusted", columns, rows, text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def find(entries: Mapping[str, Any], name: str) -> Calibration:
     """
     if name not in entries:
         there = f"there are: {', '.join(entries)}" if entries else "there is none; `unimc calibrate` fits one"
+        if close := get_close_matches(name, entries, n=1):
+            there = f"did you mean {close[0]!r}?"
         raise InputError(f"no calibration {shown(name)} in this checkpoint; {there}")
     return Calibration.from_dict(entries[name], f"calibration {shown(name)}")
 

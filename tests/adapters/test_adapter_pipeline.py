@@ -14,6 +14,7 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from unimc import InputError, UniMC
 from unimc.adapters import ZeroShotPipeline
+from unimc.calibration import Calibration
 
 TEXTS = ["The soup was cold.", "外面下雨，火车晚了。", "A late goal, and then music!"]
 LABELS = ["sport", "food", "音乐"]
@@ -40,6 +41,13 @@ def test_a_text_gives_a_dict_best_label_first(pipe: ZeroShotPipeline, model: Uni
     assert sum(found["scores"]) == pytest.approx(1)
     assert by_label(found) == pytest.approx(dict(zip(LABELS, model.classify(text, LABELS).scores, strict=True)))
     assert all(type(score) is float for score in found["scores"])
+
+
+def test_a_calibration_makes_the_scores(model: UniMC) -> None:
+    calibration = Calibration(0.5, tuple((label, float(place)) for place, label in enumerate(LABELS)))
+    found = ZeroShotPipeline(model, calibration=calibration)(TEXTS[0], LABELS)
+    expected = model.classify(TEXTS[0], LABELS, calibration=calibration)
+    assert by_label(found) == pytest.approx(dict(zip(LABELS, expected.scores, strict=True)))
 
 
 @pytest.mark.parametrize("kind", [list, tuple])

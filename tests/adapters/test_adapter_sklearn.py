@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from unimc import InputError, UniMC
 from unimc.adapters import ZeroShotClassifier
+from unimc.calibration import Calibration
 
 TEXTS = ["The soup was cold.", "外面下雨，火车晚了。", "A late goal, and then music!", "snow and rain"]
 CLASSES = ["sport", "food", "雨雪"]
@@ -155,8 +156,19 @@ def test_it_says_what_it_is(model: UniMC) -> None:
 
 def test_settings_are_those_of_the_constructor(model: UniMC) -> None:
     classifier = ZeroShotClassifier(model, question="what?", options={"a": "雨"})
-    assert set(classifier.get_params()) == {"model", "options", "question", "language", "batch_size", "max_length"}
+    settings = {"model", "options", "question", "language", "batch_size", "max_length", "calibration"}
+    assert set(classifier.get_params()) == settings
     assert classifier.set_params(question="什么").question == "什么"
+
+
+def test_a_calibration_makes_the_probabilities(model: UniMC) -> None:
+    wordings = [*CLASSES]
+    shifted = Calibration(2.0, tuple((wording, 5.0 * (wording == "food")) for wording in wordings))
+    plain, calibrated = (ZeroShotClassifier(model, calibration=one).fit(None, CLASSES) for one in (None, shifted))
+    assert calibrated.predict(TEXTS).tolist() == ["food"] * len(TEXTS)
+    found = model.classify(TEXTS, calibrated.classes_.tolist(), calibration=shifted)
+    assert calibrated.predict_proba(TEXTS) == pytest.approx(np.array([one.scores for one in found]))
+    assert plain.predict_proba(TEXTS) != pytest.approx(calibrated.predict_proba(TEXTS))
 
 
 def test_clones_share_an_opened_model_and_copy_the_rest(model: UniMC) -> None:

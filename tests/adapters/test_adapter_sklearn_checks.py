@@ -56,7 +56,9 @@ def name(number: int) -> str:
 @pytest.mark.parametrize("number", range(len(CHECKS)), ids=lambda number: f"{number}-{name(number)}")
 def test_a_check_of_scikit_learn_holds(bert_folder: Path, number: int, request: pytest.FixtureRequest) -> None:
     if reason := EXPECTED.get(name(number)):
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError))
+        # How a batch rounds depends on what multiplies on this machine: there it may agree.
+        strict = name(number) != "check_methods_subset_invariance"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=strict, raises=AssertionError))
     CHECKS[number](ReadsTables(str(bert_folder), options=WORDINGS, language="en"))
 
 

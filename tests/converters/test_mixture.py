@@ -130,6 +130,11 @@ def test_a_task_both_trained_on_and_held_out_is_an_error(tmp_path: Path) -> None
         ({"tasks": [{"task": "snli", "cap": 0}]}, "snli: cap must be a whole number"),
         ({"tasks": [{"task": 3}]}, "a task is a name, a YAML file or a Task, not 3"),
         ({"tasks": [{"task": "snli", "weight": 5}]}, "snli: weight 5 would take rows more than 4 times"),
+        ({"tasks": [{"task": "snli", "min_options": 1}]}, "snli: min_options must be a whole number, 2 or more"),
+        ({"tasks": [{"task": "snli", "min_options": 3, "max_options": 2}]}, "min_options 3 is above max_options 2"),
+        ({"tasks": ["snli"], "min_options": 3, "max_options": 2}, "mixture: min_options 3 is above max_options 2"),
+        ({"tasks": ["snli"], "wordings": "al"}, "mixture: wordings: unknown 'al'; did you mean 'all'"),
+        ({"tasks": [{"task": "snli", "variant": "plain", "wordings": "all"}]}, "snli: variant names one wording"),
         ({"tasks": ["snli"], "cap": "many"}, "cap must be a whole number"),
         ({"tasks": ["snli"], "held_out": ["sts2"]}, "no task 'sts2'; did you mean 'sst2'"),
     ],
@@ -204,6 +209,49 @@ def test_repeats_come_with_other_options() -> None:
     assert len(first.options) == len(second.options) == 5
     assert set(first.options) != set(second.options)
     assert {example.options[example.label or 0] for example in (first, second)} == {"标签3"}
+
+
+def worded(mixture: Mixture) -> dict[str, str]:
+    """Which wording each example came in, by its first option's words."""
+    return {example.id: "zh" if set("".join(example.options)) & set("偶奇") else "en" for example in mixture.examples()}
+
+
+def test_examples_come_in_every_wording_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    path = card(tmp_path, "a", 60)
+    found = worded(Mixture([path], wordings="all"))
+    assert 15 < Counter(found.values())["zh"] < 45
+    assert found == worded(Mixture([path], wordings="all"))
+    assert found != worded(Mixture([path], wordings="all", seed=1))
+    assert set(worded(Mixture([path])).values()) == {"en"}
+
+
+def test_a_repeat_may_come_in_another_wording(tmp_path: Path) -> None:
+    found = worded(Mixture([{"task": card(tmp_path, "a", 40), "weight": 2}], wordings="all"))
+    assert any(found[f"train/{number}"] != found[f"train/{number}#2"] for number in range(40))
+
+
+def test_an_entry_with_a_wording_of_its_own_keeps_it(tmp_path: Path) -> None:
+    one, other = card(tmp_path, "a", 40), card(tmp_path, "乙", 40, "zh")
+    assert set(worded(Mixture([{"task": other, "variant": "zh"}], wordings="all")).values()) == {"zh"}
+    assert set(worded(Mixture([{"task": one, "wordings": "default"}], wordings="all")).values()) == {"en"}
+    assert set(worded(Mixture([{"task": one, "wordings": "all"}])).values()) == {"en", "zh"}
+
+
+def test_in_every_wording_the_same_option_is_right(tmp_path: Path) -> None:
+    for example in Mixture([card(tmp_path, "a", 40)], wordings="all", cap=30).examples():
+        right = example.options[example.right[0]] if example.right else ""
+        assert right in (("even", "偶数") if int(example.passage.split()[1]) % 2 == 0 else ("odd", "奇数"))
+
+
+def test_numbers_of_options_vary_between_two_bounds_or_as_an_entry_says() -> None:
+    rows = [{"text": f"文本{number}", "label": number % 20} for number in range(100)]
+    labels = {"column": "label", "values": {number: f"标签{number}" for number in range(20)}}
+    task = Task(name="t", kind="classification", language="zh", passage="{text}", labels=labels, rows={"train": rows})
+    mixture = Mixture([task], min_options=2, max_options=6)
+    assert {len(example.options) for example in mixture.examples()} == {2, 3, 4, 5, 6}
+    assert mixture.report[0].options == (2, 6)
+    fixed = Mixture([{"task": task, "min_options": 5, "max_options": 5}], min_options=2, max_options=6).examples()
+    assert {len(example.options) for example in fixed} == {5}
 
 
 def test_tasks_of_other_licences_are_left_out_and_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters.options import shuffled, subsampled
+from converters.options import fewest_to_most, shuffled, subsampled
 from unimc import MultipleChoiceExample
 
 
@@ -71,3 +71,35 @@ def test_every_wrong_option_is_drawn_about_as_often() -> None:
     assert drawn.count("option 7") == 2000
     assert min(counts) > 300  # 2000 x 4 / 19 = 421 are expected
     assert max(counts) < 550
+
+
+@given(examples(), st.integers(2, 6), st.integers(6, 12), st.integers(0, 5))
+def test_a_drawn_number_of_options_is_in_its_bounds_and_holds_all_right_ones(
+    example: MultipleChoiceExample, fewest: int, most: int, seed: int
+) -> None:
+    other = fewest_to_most(example, fewest, most, seed)
+    given_options, right = len(example.options), len(example.right or ())
+    assert min(given_options, fewest) <= len(other.options) <= max(min(given_options, most), right)
+    assert right_texts(other) == right_texts(example)
+    assert other == fewest_to_most(example, fewest, most, seed)
+
+
+def test_every_number_of_options_is_drawn_about_as_often() -> None:
+    options = [f"选项{number}" for number in range(30)]
+    drawn = [
+        len(fewest_to_most(MultipleChoiceExample(options, "哪个？", label=7, id=str(row)), 2, 6, 0).options)
+        for row in range(1000)
+    ]
+    counts = [drawn.count(number) for number in (2, 3, 4, 5, 6)]
+    assert sum(counts) == 1000
+    assert min(counts) > 150  # 200 are expected
+    assert max(counts) < 250
+
+
+def test_without_an_upper_bound_all_options_may_be_kept() -> None:
+    options = [f"option {number}" for number in range(4)]
+    drawn = {
+        len(fewest_to_most(MultipleChoiceExample(options, "which?", label=1, id=str(row)), 2, None, 0).options)
+        for row in range(60)
+    }
+    assert drawn == {2, 3, 4}

@@ -25,7 +25,9 @@ def opened(model: UniMC | str | Path | None, max_length: int | None = None) -> U
     from unimc.inference import UniMC
 
     if isinstance(model, UniMC):
-        return model if max_length is None else UniMC(model.checkpoint, language=model.language, max_length=max_length)
+        if max_length is None:
+            return model
+        return UniMC(model.checkpoint, model.backend, language=model.language, max_length=max_length)
     if model is not None and not isinstance(model, str | Path):
         raise InputError(f"model must be a folder, a hub id or a UniMC, not {type(model).__name__}")
     return UniMC.from_pretrained(model, max_length=max_length)

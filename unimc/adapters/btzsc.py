@@ -49,7 +49,7 @@ class BTZSCModel:
         self.question = question
         self.language = language
         self.model: Any = self.unimc.model.backbone
-        self.device = str(self.model.device)
+        self.device = self.unimc.backend.device
         self.model_name = name or str(self.model.config._name_or_path or type(self.model).__name__)
 
     def predict_scores(self, texts: Sequence[str], labels: Sequence[str], batch_size: int = 32) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from unimc.adapters._opening import opened
 from unimc.example import InputError
 
 if TYPE_CHECKING:
+    from unimc.calibration import Calibration
     from unimc.inference import UniMC
     from unimc.prediction import Prediction
 
@@ -34,13 +35,17 @@ class ZeroShotPipeline:
 
     Args:
         model: an opened model, or what `UniMC.from_pretrained` opens: a folder or hub id.
+        calibration: of the scores, as for `UniMC.predict`; none if None.
 
     Raises:
         InputError: if it can't be opened.
     """
 
-    def __init__(self, model: UniMC | str | Path | None = None) -> None:
+    def __init__(
+        self, model: UniMC | str | Path | None = None, *, calibration: Calibration | str | None = None
+    ) -> None:
         self.model = opened(model)
+        self.calibration = calibration
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a string is an iterable of strings too; it comes first
@@ -123,6 +128,7 @@ class ZeroShotPipeline:
                 options,
                 question=question or "",
                 multi_label=multi_label or len(options) == 1,
+                calibration=self.calibration,
                 batch_size=batch_size,
             )
             return [_ranking(text, one) for text, one in zip(texts, found, strict=True)]

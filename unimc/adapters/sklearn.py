@@ -16,6 +16,7 @@ from unimc.adapters._opening import opened
 from unimc.example import InputError
 
 if TYPE_CHECKING:
+    from unimc.calibration import Calibration
     from unimc.inference import UniMC
 
 
@@ -34,6 +35,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         language: of the texts; the model's default, or told from their script, if None.
         batch_size: the most rows in a batch.
         max_length: the most tokens in a row; the model's own if None.
+        calibration: of the probabilities, as for `UniMC.predict`, by the classes' wordings; none if None.
 
     Attributes:
         classes_: the classes, sorted; shape (classes,).
@@ -49,6 +51,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         language: str | None = None,
         batch_size: int = 32,
         max_length: int | None = None,
+        calibration: Calibration | str | None = None,
     ) -> None:
         self.model = model
         self.options = options
@@ -56,6 +59,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.language = language
         self.batch_size = batch_size
         self.max_length = max_length
+        self.calibration = calibration
 
     def fit(self, X: object, y: object) -> Self:  # noqa: ARG002, N803  # scikit-learn's names
         """Learns which classes there are.
@@ -88,6 +92,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             question=self.question,
             language=self.language,
             batch_size=self.batch_size,
+            calibration=self.calibration,
         )
         return np.array([one.scores for one in found])
 

@@ -27,6 +27,7 @@ from unimc.checkpoint import GRAPH, Checkpoint, first_line
 from unimc.collation import Batch, collate
 from unimc.encoding import Encoder
 from unimc.example import InputError, MultipleChoiceExample
+from unimc.modeling import UniMCModel
 
 OPSETS = range(20, 24)
 """Of the versions, 23 has an operator for attention. Before, it is spelled out: slower, for an older onnxruntime."""
@@ -44,15 +45,21 @@ _TOLERANCE = 1e-3
 
 
 class _Graph(nn.Module):
-    """What is exported: the tensors of `INPUTS` in, (batch, most, pieces) logits out."""
+    """What is exported: the tensors of `INPUTS` in, (batch, most, pieces) logits out.
+
+    Args:
+        model: what is run.
+        head: what the head's last layer is taken from: in some families it is the embedding table, in float.
+        pieces: ids of the answer pieces.
+    """
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, model: Any, pieces: Sequence[int]) -> None:
+    def __init__(self, model: UniMCModel, head: UniMCModel, pieces: Sequence[int]) -> None:
         super().__init__()
         self.model = model
-        weight, bias = model.family.decoder(model.backbone)
+        weight, bias = head.family.decoder(head.backbone)
         self.register_buffer("weight", weight[list(pieces)].detach().clone())
         self.register_buffer("bias", bias[list(pieces)].detach().clone())
 
@@ -88,12 +95,13 @@ def export(checkpoint: Checkpoint, folder: str | Path, *, int8: bool = False, op
     folder = Path(folder)
     _check(checkpoint, folder, opset)
     checkpoint.save(folder, weights=False)
+    (folder / NOTE).unlink(missing_ok=True)  # written last: what is broken off half-way doesn't open
     pieces = checkpoint.answers.ids
     encoder = Encoder(checkpoint.tokenizer, checkpoint.model.layout, max_length=128)
     rows = [row for rows in encoder.batch(_CHECKED) for row in rows]
     batches = [collate(some, encoder.tokenizer.pad) for some in (rows, rows[2:])]
     model = quantised(checkpoint.model) if int8 else checkpoint.model
-    _write(_Graph(model, pieces).eval(), batches[0], folder / GRAPH, opset)
+    _write(_Graph(model, checkpoint.model, pieces).eval(), batches[0], folder / GRAPH, opset)
     reference = TorchBackend(checkpoint.model, pieces)
     entry = {
         "format": FORMAT,

@@ -8,6 +8,8 @@ real texts, the error of the logits is half as large too. The attention, the nor
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +20,11 @@ from unimc.modeling import UniMCModel
 WEIGHT_STEPS = 63
 """Weights take seven bits. A processor without VNNI instructions adds up pairs of products of an unsigned byte (255 at
 most) and a signed one in 16 bits, which is right only while 2 * 255 * weight < 2^15. So the answers are the same on
-every processor; the eighth bit brought nothing that could be measured, as states lose more than weights."""
+every processor, and unsigned weights, which need no such care, would be less than half as fast."""
+ROUGH = 0.02
+"""Relative error of a layer's weights from which on what they lose is kept in a second matrix: where a few weights are
+far larger than the others, seven bits are too few. In trained models that is the second layer of the feed-forward part
+(3 %, all others 1.6 %); the error of the margins falls by a third, for a sixth more time."""
 STATE_STEPS = 127
 EMBEDDING_STEPS = 127
 _ZERO = 128
@@ -34,15 +40,18 @@ class Int8Linear(nn.Module):
         layer: the layer in floating point.
     """
 
-    weight: Tensor
-    scale: Tensor
     bias: Tensor | None
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        weight, scale = _scaled(layer.weight.detach(), WEIGHT_STEPS)
-        self.register_buffer("weight", weight.t().contiguous())  # (in, out)
-        self.register_buffer("scale", scale[:, 0])  # (out,)
+        wanted = layer.weight.detach()
+        weight, scale = _scaled(wanted, WEIGHT_STEPS)
+        lost = wanted - weight * scale
+        parts = [(weight, scale)]
+        if lost.norm() > ROUGH * wanted.norm():
+            parts.append(_scaled(lost, WEIGHT_STEPS))
+        self.weights = nn.ParameterList(_fixed(part.t().contiguous()) for part, _ in parts)  # (in, out) each
+        self.scales = nn.ParameterList(_fixed(part[:, 0]) for _, part in parts)  # (out,) each
         self.register_buffer("bias", None if layer.bias is None else layer.bias.detach())
 
     def forward(self, states: Tensor) -> Tensor:
@@ -58,9 +67,12 @@ class Int8Linear(nn.Module):
             dtype=torch.uint8,
             shape=tokens.shape,
         )
-        shape = (tokens.shape[0], self.weight.shape[1])
-        products = torch.onnx.ops.symbolic("MatMulInteger", (whole, self.weight, zero), dtype=torch.int32, shape=shape)
-        found = products.float() * self.scale * scale[:, None]
+        shape = (tokens.shape[0], self.weights[0].shape[1])
+        products = [
+            torch.onnx.ops.symbolic("MatMulInteger", (whole, weight, zero), dtype=torch.int32, shape=shape).float() * by
+            for weight, by in zip(self.weights, self.scales, strict=True)
+        ]
+        found: Tensor = reduce(add, products) * scale[:, None]
         if self.bias is not None:
             found = found + self.bias
         return found.reshape(*states.shape[:-1], shape[1])
@@ -99,6 +111,10 @@ def quantised(model: UniMCModel) -> UniMCModel:
             elif child is words:
                 setattr(parent, name, Int8Embedding(child))
     return made
+
+
+def _fixed(values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values, requires_grad=False)
 
 
 def _scaled(weight: Tensor, steps: int) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ unused: oneDNN, which comes with PyTorch too and runs its bfloat16 products, is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -14,6 +15,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+
+for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    # oneDNN, and PyTorch's layer over it, keep what they made for each of the last 1,024 shapes: with batches of every
+    # length, hundreds of MiB. Sixteen are the shapes of one batch; making them anew takes a thousandth of its time.
+    os.environ.setdefault(_cache, "16")
 
 
 class _Linear(TorchFunctionMode):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from unimc.calibration._arithmetic import Floats, is_number, log_softmax, sigmoid
-from unimc.example import InputError
+from unimc.example import InputError, shown
 
 Kind = Literal["single", "multi"]
 """What is calibrated: one label, whose scores sum to 1, or several, each for itself."""
@@ -18,6 +19,7 @@ Thresholds = float | tuple[tuple[str, float], ...]
 """The probability from which an option holds: one for all, or (name, probability) for each."""
 
 _NEEDED, _OPTIONAL = {"temperature", "bias"}, {"kind", "threshold"}
+_NAMED = 5  # options that an error lists
 _FINITE = float(np.finfo(np.float64).max) / 4  # two of them can be subtracted
 
 
@@ -90,8 +92,8 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: `{"temperature": …, "bias": {name: …} or null, "kind": …}`, and "threshold" if there is one."""
-        entry = {"temperature": self.temperature, "bias": None if self.bias is None else dict(self.bias)}
-        entry |= {"kind": self.kind}
+        bias = None if self.bias is None else dict(self.bias)
+        entry: dict[str, Any] = {"temperature": self.temperature, "bias": bias, "kind": self.kind}
         if self.threshold is not None:
             entry["threshold"] = dict(self.threshold) if isinstance(self.threshold, tuple) else self.threshold
         return entry
@@ -130,5 +132,6 @@ class Calibration:
         known = dict(self.bias)
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise InputError(f"option {unknown[0]!r} has no bias; there is one for {', '.join(map(repr, known))}")
+            there = ", ".join([*map(shown, islice(known, _NAMED)), *(["…"] if len(known) > _NAMED else [])])
+            raise InputError(f"option {shown(unknown[0])} has no bias; there is one for {there}")
         return np.array([known[name] for name in names])

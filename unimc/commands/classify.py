@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from unimc.commands.options_file import read_options
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -15,20 +17,38 @@ if TYPE_CHECKING:
 
 def classify(
     text: Annotated[str, typer.Argument(help="The text to judge.", show_default=False)],
+    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
     options: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="The candidate answers as the model reads them, separated by commas (, or ，). Options that hold a "
-            "comma, or have other names than wordings, need Python: UniMC.classify.",
+            help="The candidate answers as the model reads them, separated by commas (, or ，).", show_default=False
+        ),
+    ] = None,
+    options_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead, for options with a comma, or another name than wording: a YAML or JSON file of name: "
+            "wording, or a text file with one option a line.",
             show_default=False,
         ),
-    ],
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
+    ] = None,
     question: Annotated[str, typer.Option(help="The instruction.")] = "",
     language: Annotated[str | None, typer.Option(help="en or zh; told from the script if not given.")] = None,
     multi_label: Annotated[bool, typer.Option("--multi-label", help="Several options, or none, may hold.")] = False,
     threshold: Annotated[
-        float | None, typer.Option(help="With --multi-label: from which probability an option holds; 0.5 if not given.")
+        float | None,
+        typer.Option(
+            help="With --multi-label: from which probability an option holds; 0.5 if not given. Without: from which "
+            "the best option, judged for itself, is the answer, else none is; it always is one if not given."
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(help="Show so many options; with --multi-label no more hold either.", show_default=False, min=1),
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(help="Name of a calibration in the model, as `unimc calibrate` stored it.", show_default=False),
     ] = None,
     windows: Annotated[
         str | None, typer.Option(help="A long text in overlapping windows, joined by max or mean; cut if not given.")
@@ -36,27 +56,29 @@ def classify(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, …; a GPU if there is one, if not given.")
     ] = None,
+    backend: Annotated[
+        str, typer.Option(help="What runs the model: torch, or onnx for a folder that `unimc export` wrote.")
+    ] = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Classify one text by options you name.
 
     Example: unimc classify "The striker scored twice." --options "sports,politics" --model runs/quickstart_en/final
     """
-    wordings = [option.strip() for option in options.replace("，", ",").split(",")]
-    if not any(wordings):
-        raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
-    if threshold is not None and not multi_label:
-        raise InputError("--threshold has a meaning only with --multi-label")
+    if (options is None) == (options_file is None):
+        raise InputError('give either --options, as --options "sports,politics", or --options-file')
     _check_device(device)
     from unimc.inference import UniMC
 
-    found = UniMC.from_pretrained(model, device=device).classify(
+    found = UniMC.from_pretrained(model, device=device, backend=backend).classify(
         text,
-        wordings,
+        _wordings(options) if options_file is None else read_options(options_file),
         question=question,
         language=language,
         multi_label=multi_label,
         threshold=threshold,
+        top_k=top_k if multi_label else None,
+        calibration=calibration,
         windows=cast("Pooling | None", windows),  # checked where it is used
     )
     if as_json:
@@ -70,12 +92,20 @@ def classify(
     # `Text` prints what users typed as it is; a string would be read as markup, "[red]" and ":cat:" too.
     table = Table("option", "", title=Text(f"{text[:70]}{'…' if len(text) > 70 else ''}", style="table.title"))
     table.add_column("probability", justify="right")
-    ranked = sorted(zip(found.names, found.scores, strict=True), key=lambda pair: -pair[1])
     chosen = {found.names[label] for label in found.labels}
-    for name, score in ranked:
+    for name, score in found.top(top_k or len(found.names)):
         mark = "bold green" if name in chosen else ""
         table.add_row(Text(name), "█" * round(30 * score), f"{score:.3f}", style=mark)
     show(table)
+    if not chosen:
+        typer.echo("none of these: no option is sure enough")
+
+
+def _wordings(options: str | None) -> list[str]:
+    wordings = [option.strip() for option in (options or "").replace("，", ",").split(",")]
+    if not any(wordings):
+        raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
+    return wordings
 
 
 def _check_device(device: str | None) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import IO, Any
 
 from unimc.example import InputError
 
 _BREAKS = frozenset("\t\r\n")
+_BATCH = 4096  # lines that a Parquet file takes at once
 SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 
 
@@ -48,23 +49,28 @@ class Part:
         written = self.done
         with self.path.open("a", encoding="utf-8", newline="\n") as file:
             for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json_line(line))
                 file.flush()
                 written += 1
         return written
 
-    def join(self) -> int:
-        """Makes the output of all parts, when every process has finished; returns how many rows it has."""
+    def join(self, counted: str | None = None) -> tuple[int, int]:
+        """Makes the output of all parts, when every process has finished.
+
+        Returns:
+            How many rows it has, and in how many the column `counted` is not empty.
+        """
         paths = [_path(self.output, process, self.processes) for process in range(self.processes)]
         temporary = self.output.with_name(f".{self.output.name}.whole")
         try:
             rows = _write(temporary, self.output.suffix, paths)
+            filled = 0 if counted is None else sum(line.get(counted) is not None for line in _lines(paths))
             temporary.replace(self.output)
         finally:
             temporary.unlink(missing_ok=True)
         for path in paths:
             path.unlink()
-        return rows
+        return rows, filled
 
     def _begun(self) -> int:
         self.path.write_text(self._head + "\n", encoding="utf-8", newline="\n")
@@ -84,6 +90,28 @@ class Part:
         if len(whole) < len(content):
             self.path.write_bytes(whole)
         return len(lines) - 1
+
+
+def json_line(line: Mapping[str, Any]) -> str:
+    """A line as JSON, characters as they are; half of one, which no encoding can write, as its escape."""
+    text = json.dumps(line, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(line)
+    return text + "\n"
+
+
+def _sayable(value: Any) -> Any:
+    """A value for the formats that have no escapes: half of a character becomes the letters of its escape."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case list():
+            return list(map(_sayable, value))
+        case dict():
+            return {_sayable(key): _sayable(one) for key, one in value.items()}
+    return value
 
 
 def _path(output: Path, process: int, processes: int) -> Path:
@@ -113,19 +141,19 @@ def _write(path: Path, suffix: str, parts: Sequence[Path]) -> int:
     with path.open("w", encoding="utf-8", newline="") as file:
         if suffix == ".jsonl":
             for line in _lines(parts):
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json_line(line))
                 rows += 1
             return rows
-        writer: Any = None
+        # As this project reads them: TSV has no quoting, a quotation mark is a character like any other.
+        form: dict[str, Any] = {"lineterminator": "\n"}
+        if suffix == ".tsv":
+            form |= {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
+        # A later row of JSON lines may have columns that the first lacks.
+        columns = dict.fromkeys(column for line in _lines(parts) for column in line)
+        writer = csv.DictWriter(file, list(map(_sayable, columns)), **form)
+        writer.writeheader()
         for line in _lines(parts):
-            if writer is None:
-                # As this project reads them: TSV has no quoting, a quotation mark is a character like any other.
-                form: dict[str, Any] = {"lineterminator": "\n"}
-                if suffix == ".tsv":
-                    form |= {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
-                writer = csv.DictWriter(file, list(line), **form)
-                writer.writeheader()
-            writer.writerow(_cells(line, suffix))
+            writer.writerow(_cells(_sayable(line), suffix))
             rows += 1
     return rows
 
@@ -144,11 +172,24 @@ def _cells(line: Mapping[str, Any], suffix: str) -> dict[str, str]:
 
 
 def _write_parquet(path: Path, parts: Sequence[Path]) -> int:
-    import tempfile
+    """Twice over the lines: the columns' types are known only at the end, a column may be empty for long."""
+    import pyarrow as pa  # type: ignore[import-untyped]  # it has none
+    from pyarrow import parquet
 
-    from datasets import Dataset
+    schemas = []
+    for lines in _batches(parts):
+        columns = dict.fromkeys(column for line in lines for column in line)
+        table = pa.table({column: [line.get(column) for line in lines] for column in columns})
+        schemas.append(table.schema)
+    schema = pa.unify_schemas(schemas, promote_options="permissive")
+    rows = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        for lines in _batches(parts):
+            writer.write_table(pa.Table.from_pylist(lines, schema))
+            rows += len(lines)
+    return rows
 
-    with tempfile.TemporaryDirectory() as folder:
-        made = Dataset.from_generator(_lines, gen_kwargs={"paths": list(parts)}, cache_dir=folder)
-        made.to_parquet(str(path))
-        return len(made)
+
+def _batches(parts: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
+    lines = map(_sayable, _lines(parts))
+    return iter(lambda: list(islice(lines, _BATCH)), [])

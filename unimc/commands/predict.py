@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unimc.commands.arguments import comma_separated
+from unimc.commands.asked_rows import Asked, Check, Make
+from unimc.commands.part_files import Part, json_line
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
+    from unimc.answer_rule import AnswerRule
     from unimc.answers import Answers
+    from unimc.inference import UniMC
     from unimc.prediction import Prediction
 
-Pair = tuple[Mapping[str, Any], MultipleChoiceExample]
-"""A row of the file and the example made of it."""
-Check = Callable[[Mapping[str, Any]], object]
-Make = Callable[[Mapping[str, Any], int, "Answers"], list[MultipleChoiceExample]]
+Entry = tuple[Mapping[str, Any], MultipleChoiceExample | InputError]
+"""A row of the file and the example made of it, or why none can be."""
 
 
 def predict(
@@ -42,6 +42,13 @@ def predict(
     options: Annotated[
         str | None, typer.Option(help="The candidate answers for every row, separated by commas.", show_default=False)
     ] = None,
+    options_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of --options: a YAML or JSON file of name: wording, or a text file with one option a line.",
+            show_default=False,
+        ),
+    ] = None,
     text: Annotated[
         str | None, typer.Option(help="With --options: the column that holds the text.", show_default=False)
     ] = None,
@@ -58,8 +65,31 @@ def predict(
     language: Annotated[str | None, typer.Option(help="en or zh; told from the script if not given.")] = None,
     multi_label: Annotated[bool, typer.Option("--multi-label", help="Several options, or none, may hold.")] = False,
     threshold: Annotated[
-        float | None, typer.Option(help="With --multi-label: from which probability an option holds; 0.5 if not given.")
+        float | None,
+        typer.Option(
+            help="With --multi-label: from which probability an option holds; 0.5 if not given. Without: from which "
+            "the best option, judged for itself, is the answer, else it is empty; it always is one if not given."
+        ),
     ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            help="Name so many options in a column `top`, the best first; with --multi-label no more hold either.",
+            show_default=False,
+            min=1,
+        ),
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(help="Name of a calibration in the model, as `unimc calibrate` stored it.", show_default=False),
+    ] = None,
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="stop, or skip: a row that can't be asked gets no answer, and the reason in a column `error`."
+        ),
+    ] = "stop",
+    backend: Annotated[str, typer.Option(help="What runs the model: torch or onnx.")] = "torch",
     batch_size: Annotated[int, typer.Option(help="The most rows in a batch.")] = 32,
 ) -> None:
     """Answer every row of a file: its columns, with answer, score and all scores behind them.
@@ -72,102 +102,156 @@ def predict(
         raise InputError("no model; name a folder or a hub id with --model")
     if (file is None) == (json_file is None):
         raise InputError("give one file: FILE with --options or --task, or --json FILE in the released UniMC's form")
-    if threshold is not None and not multi_label:
-        raise InputError("--threshold has a meaning only with --multi-label")
+    if on_error not in ("stop", "skip"):
+        raise InputError(f"--on-error {on_error!r}: give stop or skip")
+    columns = _Columns(prefix, multi_label, top_k, skips=on_error == "skip")
     from accelerate import Accelerator
 
+    from unimc.answer_rule import AnswerRule
     from unimc.inference import UniMC
+    from unimc.stored_calibration import find
 
     state = Accelerator()  # of one process too; PartialState alone would not see that several share a CPU
     if output is None and state.num_processes > 1:
         raise InputError("--output is missing; several processes can't share the screen")
-    # What is wrong with the columns is said before the model is loaded; which languages it has is known only then.
+    # What is wrong with the settings and columns is said before the model is loaded, and before anything is written;
+    # which languages and calibrations the model has is known only then.
+    AnswerRule.of(multi_label, threshold, top_k if multi_label else None)
     path = json_file or file
     assert path is not None
-    if json_file is not None:
-        pairs = _released(json_file, language)
-        loaded = UniMC.from_pretrained(model, device=state.device)
-    else:
-        check, make = _maker(options, text, question, task, variant, language, multi_label)
-        _check_first(path, check, prefix)
-        loaded = UniMC.from_pretrained(model, device=state.device)
-        pairs = _pairs(path, make, loaded.answers)
-    pairs = islice(pairs, state.process_index, None, state.num_processes)
+    asked = Asked(options, options_file, text, question, task, variant, language, multi_label)
+    if json_file is None:
+        check, make = asked.maker()
+        # A card tries the first row out in whole; where wrong rows are skipped, that one may be wrong too.
+        _check_first(path, None if columns.skips and task else check, columns)
+    elif columns.skips:
+        raise InputError("--on-error skip is for FILE; a file in the released UniMC's form is read whole")
+    loaded = UniMC.from_pretrained(model, device=state.device if backend == "torch" else None, backend=backend)
+    found = find(loaded.checkpoint.calibration, calibration) if calibration is not None else None
+    rule = AnswerRule.of(multi_label, threshold, top_k if multi_label else None, found)
+    entries = _entries(path, make, loaded.answers, columns.skips) if json_file is None else _released(path, language)
+    entries = islice(entries, state.process_index, None, state.num_processes)
     if output is None:
-        for line in _answered(loaded, pairs, prefix, multi_label, threshold, batch_size, path.name):
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        for line in _answered(loaded, entries, rule, columns, batch_size, path.name):
+            sys.stdout.write(json_line(line))
         return
-    from unimc.commands.part_files import Part
-
     settings = {
         **{"file": str(path), "bytes": path.stat().st_size if path.is_file() else None, "model": model},
-        **{"options": options, "text": text, "question": question, "task": task, "variant": variant},
-        **{"prefix": prefix, "language": language, "multi_label": multi_label, "threshold": threshold},
+        **{**asdict(asked), "options_file": None if options_file is None else asked.wordings()},
+        **{"prefix": prefix, "threshold": threshold, "top_k": top_k, "on_error": on_error},
+        **{"calibration": None if found is None else found.to_dict(), "backend": backend},
     }
     part = Part(output, settings, state.process_index, state.num_processes)
     if part.done:
         typer.echo(f"going on after {part.done:,} rows of an earlier run", err=True)
-    pairs = islice(pairs, part.done, None)
-    part.append(_answered(loaded, pairs, prefix, multi_label, threshold, batch_size, path.name))
+    entries = islice(entries, part.done, None)
+    part.append(_answered(loaded, entries, rule, columns, batch_size, path.name))
     state.wait_for_everyone()
     if state.is_main_process:
-        typer.echo(f"{part.join():,} answers written to {output}")
+        rows, failed = part.join(prefix + "error" if columns.skips else None)
+        typer.echo(f"{rows - failed:,} answers written to {output}{_without(failed, columns)}")
+
+
+def _without(failed: int, columns: _Columns) -> str:
+    if not failed:
+        return ""
+    rows = "1 row has" if failed == 1 else f"{failed:,} rows have"
+    return f"; {rows} none, the column {columns.prefix}error says why"
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The new columns of a line."""
+
+    prefix: str
+    multi_label: bool
+    top_k: int | None
+    skips: bool
+
+    @property
+    def names(self) -> list[str]:
+        shown = ["answer", "score", "scores", *(["top"] if self.top_k else []), "truncated"]
+        return [self.prefix + name for name in [*shown, *(["error"] if self.skips else [])]]
+
+    def of(self, answer: Prediction) -> dict[str, Any]:
+        """Those of an answer."""
+        held = [answer.names[label] for label in answer.labels]
+        values: list[Any] = [held if self.multi_label else answer.answer, round(answer.scores[answer.label], 4)]
+        values.append({name: round(score, 4) for name, score in zip(answer.names, answer.scores, strict=True)})
+        values += [[name for name, _ in answer.top(self.top_k)]] if self.top_k else []
+        return dict(zip(self.names, [*values, answer.truncated, *([None] if self.skips else [])], strict=True))
+
+    def without(self, problem: InputError) -> dict[str, Any]:
+        """Those of a row that can't be asked."""
+        return {**dict.fromkeys(self.names), self.prefix + "error": str(problem)}
 
 
 def _answered(
-    model: Any,
-    pairs: Iterator[Pair],
-    prefix: str,
-    multi_label: bool,
-    threshold: float | None,
-    batch_size: int,
-    name: str,
+    model: UniMC, entries: Iterator[Entry], rule: AnswerRule, columns: _Columns, batch_size: int, name: str
 ) -> Iterator[dict[str, Any]]:
-    """The rows with their answers behind them, read ahead no further than the model does."""
+    """The rows with their answers behind them, in order, read ahead no further than the model does."""
     from tqdm import tqdm
 
-    waiting: deque[Mapping[str, Any]] = deque()
+    waiting: deque[Entry] = deque()
 
     def examples() -> Iterator[MultipleChoiceExample]:
-        for row, example in pairs:
-            waiting.append(row)
-            yield example
+        for row, made in entries:
+            one = _laid_out(model, made) if columns.skips else made
+            waiting.append((row, one))
+            if isinstance(one, MultipleChoiceExample):
+                yield one
 
-    answers = model.predict(examples(), multi_label=multi_label, threshold=threshold, batch_size=batch_size)
-    for answer in tqdm(answers, desc=name, unit="row", disable=None, mininterval=0.5):
-        yield {**waiting.popleft(), **_columns(answer, prefix, multi_label)}
+    def failed() -> Iterator[dict[str, Any]]:
+        """Those in front that have no answer to wait for."""
+        while waiting and isinstance(problem := waiting[0][1], InputError):
+            bar.update()
+            yield {**waiting.popleft()[0], **columns.without(problem)}
+
+    answers = model.predict(
+        examples(),
+        multi_label=rule.multi_label,
+        threshold=rule.threshold,
+        top_k=rule.top_k,
+        calibration=rule.calibration,
+        batch_size=batch_size,
+    )
+    with tqdm(desc=name, unit="row", disable=None, mininterval=0.5) as bar:
+        for answer in answers:
+            yield from failed()
+            bar.update()
+            yield {**waiting.popleft()[0], **columns.of(answer)}
+        yield from failed()
 
 
-def _columns(answer: Prediction, prefix: str, multi_label: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "answer": [answer.names[label] for label in answer.labels] if multi_label else answer.answer,
-        "score": round(answer.scores[answer.label], 4),
-        "scores": {name: round(score, 4) for name, score in zip(answer.names, answer.scores, strict=True)},
-        "truncated": answer.truncated,
-    }
-    return {prefix + name: value for name, value in found.items()}
+def _laid_out(model: UniMC, made: MultipleChoiceExample | InputError) -> MultipleChoiceExample | InputError:
+    """An example that the model can be asked, or why it can't."""
+    if isinstance(made, MultipleChoiceExample):
+        try:
+            model.answers.columns(made.language)
+            model.encoder.rows(made)
+        except InputError as problem:
+            return problem
+    return made
 
 
-_NEW = ("answer", "score", "scores", "truncated")
-
-
-def _check_first(path: Path, check: Check, prefix: str) -> None:
+def _check_first(path: Path, check: Check | None, columns: _Columns) -> None:
     """Raise InputError if the file has no rows, or its columns are not as they must be."""
     from converters.streaming import stream
 
     first = next(stream(path), None)
     if first is None:
         raise InputError(f"{path}: the file has no rows")
-    taken = [prefix + name for name in _NEW if prefix + name in first]
+    taken = [name for name in columns.names if name in first]
     if taken:
         raise InputError(f"{path}: there is a column {taken[0]!r} already; give another --prefix, as --prefix unimc_")
     try:
-        check(first)
+        if check is not None:
+            check(first)
     except InputError as problem:
         raise InputError(f"{path}: row 0 (from 0): {problem}") from None
 
 
-def _pairs(path: Path, make: Make, answers: Answers) -> Iterator[Pair]:
+def _entries(path: Path, make: Make, answers: Answers, skips: bool) -> Iterator[Entry]:
     """The rows of a file with the examples made of them; a row may become several."""
     from converters.streaming import stream
 
@@ -175,65 +259,17 @@ def _pairs(path: Path, make: Make, answers: Answers) -> Iterator[Pair]:
         try:
             made = make(row, number, answers)
         except InputError as problem:
-            raise InputError(f"{path}: row {number} (from 0): {problem}") from None
-        for example in made:
-            yield row, example
+            where = f"{path}: row {number} (from 0): {problem}"
+            if not skips:
+                raise InputError(where) from None
+            yield row, InputError(where)
+        else:
+            for example in made:
+                yield row, example
 
 
-def _released(path: Path, language: str | None) -> Iterator[Pair]:
+def _released(path: Path, language: str | None) -> Iterator[Entry]:
     from converters import unimc_json
 
     for example in unimc_json.read(path, language):
         yield {"id": example.id}, example
-
-
-def _maker(
-    options: str | None,
-    text: str | None,
-    question: str,
-    task: str | None,
-    variant: str | None,
-    language: str | None,
-    multi_label: bool,
-) -> tuple[Check, Make]:
-    """What tries a row out and what makes examples of it: a task's card, or the options that were given."""
-    if (options is None) == (task is None):
-        raise InputError("give either --options (with --text), or --task")
-    if task is not None:
-        import converters
-
-        card = converters.get(task)
-        if multi_label != (card.kind == "multi_label"):
-            there = "may hold several labels: give" if card.kind == "multi_label" else "has one label a row: leave out"
-            raise InputError(f"task {card.name} {there} --multi-label")
-        card.wording(variant)
-
-        def convert(row: Mapping[str, Any], number: int, _: Answers | None = None) -> list[MultipleChoiceExample]:
-            return [found.example for found in card.convert_all(row, variant, "", number)]
-
-        return lambda row: convert(row, 0), convert
-    from unimc.texts import examples_of
-
-    wordings = comma_separated((options or "").replace("，", ","))
-    if not wordings:
-        raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
-
-    def make(row: Mapping[str, Any], number: int, answers: Answers) -> list[MultipleChoiceExample]:
-        column = _text_column(row, text)
-        words = row[column]
-        if not isinstance(words, str) or not words.strip():
-            raise InputError(f"column {column!r} is {'empty' if words in ('', None) else repr(words)}; give a text")
-        return [replace(one, id=str(number)) for one in examples_of([words], wordings, question, language, answers)]
-
-    return lambda row: _text_column(row, text), make
-
-
-def _text_column(row: Mapping[str, Any], named: str | None) -> str:
-    columns = list(row)
-    if named is None and len(columns) == 1:
-        return columns[0]
-    if named is None:
-        raise InputError(f"which column holds the text? give --text, one of: {', '.join(columns)}")
-    if named not in row:
-        raise InputError(f"no column {named!r}; the columns are: {', '.join(columns)}")
-    return named

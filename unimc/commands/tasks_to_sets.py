@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import converters
 from converters import unimc_json
+from converters.card import did_you_mean
 from unimc.example import InputError
 
 if TYPE_CHECKING:
-    from unimc.results import EvaluationSet
+    from unimc.evaluation_set import EvaluationSet
 
 PREFERRED_SPLITS = ("test", "validation")
+ALL, DEFAULT = "all", "default"
+"""Instead of names of wordings: all that a task has; what the wording without a name is called."""
 
 
 def evaluation_set(
@@ -24,6 +28,7 @@ def evaluation_set(
     limit: int | None = None,
     seed: int = 0,
     variant: str | None = None,
+    wordings: Sequence[str] = (),
 ) -> EvaluationSet:
     """The labelled examples of a task's split.
 
@@ -34,15 +39,17 @@ def evaluation_set(
         limit: the most examples, drawn at random by the seed.
         seed: of the draw.
         variant: name of another wording than the default.
+        wordings: instead: names of wordings, "default" among them if it is meant; every example is asked in each.
 
     Raises:
-        InputError: if there is no such task, split or data.
+        InputError: if there is no such task, split, wording or data.
     """
-    from unimc.results import EvaluationSet
+    from unimc.evaluation_set import EvaluationSet
 
     card = converters.get(task)
     split = split or default_split(card)
-    loaded = card.read(split, data_dir, limit, seed, variant)
+    first, *others = [None if name == DEFAULT else name for name in wordings] or [variant]
+    loaded = card.read(split, data_dir, limit, seed, first)
     return EvaluationSet(
         name=card.name,
         split=split,
@@ -52,8 +59,30 @@ def evaluation_set(
         language=card.language,
         family=card.family,
         source=loaded.source,
-        variant=variant,
+        variant=first,
+        wordings={name or DEFAULT: card.read(split, data_dir, limit, seed, name).examples for name in others},
     )
+
+
+def wordings_of(cards: Sequence[converters.Task], named: Sequence[str]) -> list[list[str]]:
+    """For each task the wordings to ask it in: of those named the ones that it has, the default if it has none of them.
+
+    Args:
+        cards: the tasks.
+        named: names of wordings, "default" for that without a name; or "all" alone.
+
+    Raises:
+        InputError: if no task has a wording of such a name.
+    """
+    if list(named) == [ALL]:
+        return [[DEFAULT, *card.variants] for card in cards]
+    known = dict.fromkeys([DEFAULT, *(name for card in cards for name in card.variants)])
+    for name in named:
+        if name not in known:
+            hint = did_you_mean(name, known, f"there are: {', '.join(known)}; or {ALL}, alone")
+            raise InputError(f"--wordings: none of the tasks has a wording {name!r}; {hint}")
+    found = [[name for name in dict.fromkeys(named) if name == DEFAULT or name in card.variants] for card in cards]
+    return [names or [DEFAULT] for names in found]
 
 
 def json_set(path: Path, *, limit: int | None = None, seed: int = 0) -> EvaluationSet:
@@ -69,7 +98,7 @@ def json_set(path: Path, *, limit: int | None = None, seed: int = 0) -> Evaluati
     Raises:
         InputError: if it can't be read, or holds unlabelled rows, or rows of one label and of several.
     """
-    from unimc.results import EvaluationSet
+    from unimc.evaluation_set import EvaluationSet
 
     examples = unimc_json.read(path)
     if limit is not None and limit < len(examples):

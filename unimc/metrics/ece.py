@@ -9,8 +9,8 @@ import numpy as np
 from datasets import Features, List, Value
 from numpy.typing import ArrayLike
 
-from unimc.outcomes import outcomes, places
 from unimc.metrics._metric import Floats, Metric, ratio
+from unimc.outcomes import outcomes, places
 
 BINS = 15
 """Bins of equal width between 0 and 1, each with its upper end (Guo et al. 2017)."""

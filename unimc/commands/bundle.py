@@ -1,0 +1,196 @@
+"""`unimc bundle`: a trained model as a folder to ship, small, with its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import converters
+from converters.licences import NON_COMMERCIAL, NOT_STATED, OPEN, terms
+from unimc.commands.text_files import GIVEN, sampled
+from unimc.example import InputError
+
+if TYPE_CHECKING:
+    from unimc.bundled import BundledModel
+    from unimc.checkpoint import Checkpoint
+    from unimc.pronoun_bias import PronounBias
+
+_DATA = "training data "
+_DTYPES = ("float16", "bfloat16", "float32")
+_NEEDLESS = ("vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json")
+"""What tokenizer.json and tokenizer_config.json hold once more."""
+_WINOGENDER = "winogender"
+_PER_FILE = 300
+"""The most texts of a file that pieces are counted in."""
+
+
+def bundle(
+    model: Annotated[Path, typer.Option(help="Folder of the model, as training wrote it.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="The model's name; the output folder's if not given.")] = None,
+    dtype: Annotated[str, typer.Option(help="Of the weights on disk: float16, bfloat16 or float32.")] = "float16",
+    pieces: Annotated[
+        int | None, typer.Option(help="Cut the vocabulary to so many pieces; texts of these are read as before.")
+    ] = None,
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help=f"With --pieces: texts to keep the frequent pieces of. {GIVEN}. Repeatable.", show_default=False
+        ),
+    ] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of an evaluation whose figures go into the card. Repeatable.", show_default=False),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="With an evaluation of winogender: its data, for the figures by gender; UNIMC_DATA_DIR."),
+    ] = None,
+) -> None:
+    """Write a trained model as a folder to ship: half-precision weights, a lean tokenizer, a model card.
+
+    Example: unimc bundle --model runs/x/final --output unimc-small --results runs/x/evaluation
+    """
+    import torch
+
+    from unimc import bundled, vocabulary
+    from unimc.checkpoint import load
+
+    if dtype not in _DTYPES:
+        raise InputError(f"--dtype {dtype!r} is not known; use {', '.join(_DTYPES)}")
+    if texts and pieces is None:
+        raise InputError("--texts has a meaning only with --pieces")
+    if not model.is_dir():
+        raise InputError(f"{model} is no folder; name that of a trained model")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output} is there already; remove it, or name another folder")
+    checkpoint = load(model, dtype=getattr(torch, dtype))
+    if checkpoint.fresh_head:
+        raise InputError(f"{model} has no masked-LM head of its own; train it before it is bundled")
+    for parameter, weight in checkpoint.model.backbone.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise InputError(f"{model}: {parameter} is not finite in {dtype}; use --dtype float32 or bfloat16")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as scratch:
+        draft = Path(scratch) / "whole"
+        checkpoint.save(draft)
+        if pieces is not None:
+            counts = vocabulary.frequencies(draft, sampled(texts or [], _PER_FILE))
+            draft = vocabulary.cut(draft, Path(scratch) / "cut", vocabulary.chosen(draft, pieces, counts))
+        _slim_tokenizer(draft)
+        shipped = _fingerprint(draft)
+        evaluations = [_results(folder) for folder in results or []]
+        for folder, one in zip(results or [], evaluations, strict=True):
+            if one["model"]["fingerprint"] not in (shipped, _fingerprint(model)):
+                raise InputError(f"{folder} is the evaluation of another model than {model} (or not in float32)")
+        bias = next((found for folder in results or [] if (found := _bias(folder, data_dir)) is not None), None)
+        made = bundled.BundledModel(name or output.name, draft, "unimc")
+        card = _card(made, checkpoint, model, dtype, evaluations, shipped, bias)
+        (draft / "README.md").write_text(card, encoding="utf-8")
+        for path in draft.iterdir():
+            path.chmod(0o644)  # safetensors writes files that nobody else may read, which a package would keep
+        if output.is_dir():
+            output.rmdir()
+        draft.rename(output)
+    size = bundled.folder_size(output)
+    fits = size <= bundled.PACKAGE_LIMIT
+    limit = f"{bundled.PACKAGE_LIMIT / 1e6:.0f} MB that all models in the package may have"
+    typer.echo(f"bundled: {output}, {size / 1e6:.1f} MB ({'within' if fits else 'more than'} the {limit})")
+
+
+def _slim_tokenizer(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    for name in _NEEDLESS:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _card(
+    made: BundledModel,
+    checkpoint: Checkpoint,
+    model: Path,
+    dtype: str,
+    evaluations: list[dict[str, Any]],
+    fingerprint: str,
+    bias: PronounBias | None,
+) -> str:
+    from unimc.model_card import Subject, card
+
+    family = checkpoint.model.family
+    entry = _json(model / "unimc.json") if (model / "unimc.json").is_file() else {}
+    run = _json(model.parent / "config.json") if (model.parent / "config.json").is_file() else {}
+    subject = Subject(
+        name=made.name,
+        family=family.name,
+        order_invariant=family.order_invariant,
+        parameters=made.parameters,
+        dtype=dtype,
+        entry={**entry, "answers": checkpoint.answers.to_dict(), "max_length": checkpoint.max_length},
+        terms=_terms(entry),
+        run=run if "mixture" in run else None,
+        datasets=_datasets(entry),
+        results=evaluations,
+        fingerprint=fingerprint,
+        bias=bias,
+    )
+    return str(card(subject).content)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Of a folder's weights, as evaluations give it; reading them shows that the folder opens."""
+    from unimc.inference import UniMC
+
+    return UniMC.from_pretrained(folder, device="cpu").backend.fingerprint()
+
+
+def _terms(entry: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """For each kind of licence: how many training sets have one of it, and their rows."""
+    notes = [note.removeprefix(_DATA).partition(": ") for note in entry.get("licences", []) if note.startswith(_DATA)]
+    kinds = {task: terms(licence) for task, _, licence in notes}
+    found = dict.fromkeys((OPEN, NON_COMMERCIAL, NOT_STATED), (0, 0))
+    for row in entry.get("trained_on", []):
+        kind = kinds.get(row.get("task"), NOT_STATED)
+        sets, rows = found[kind]
+        found[kind] = sets + 1, rows + (row.get("rows") or 0)
+    return found
+
+
+def _datasets(entry: Mapping[str, Any]) -> list[str]:
+    """Hub ids of the training sets; a task that was given as a file has none."""
+    known = set(converters.names())
+    tasks = [converters.get(row["task"]) for row in entry.get("trained_on", []) if row.get("task") in known]
+    return [hub for task in tasks if (hub := task.source.get("hub"))]
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    path = folder / "results.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: no results.json; name the folder that `unimc evaluate` wrote")
+    return _json(path)
+
+
+def _bias(folder: Path, data_dir: Path | None) -> PronounBias | None:
+    """Figures by gender, if winogender was evaluated there."""
+    split = next((task["split"] for task in _results(folder)["tasks"] if task["task"] == _WINOGENDER), None)
+    if split is None:
+        return None
+    from unimc.pronoun_bias import pronoun_bias
+
+    lines = (json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines())
+    labels = {line["id"]: line["label"] for line in lines if line["task"] == _WINOGENDER}
+    examples = converters.get(_WINOGENDER).load(split, data_dir)
+    return pronoun_bias((example, labels[example.id]) for example in examples if example.id in labels)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise InputError(f"{path} is not valid JSON ({problem})") from problem
+    return value
