@@ -43,6 +43,8 @@ CHAIN = (
     "backends",
     "scoring",
     "chunks",
+    "runoff",
+    "judging",
     "inference",
     "hierarchy",
     "outcomes",

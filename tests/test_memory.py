@@ -110,7 +110,7 @@ def test_a_generator_is_read_ahead_so_far_and_no_further(
     model: UniMC, monkeypatch: pytest.MonkeyPatch, windows: Any, words: int, total: int, chunks: list[int]
 ) -> None:
     """Some batches' worth of short examples, or fewer long ones, and the next only when these are answered."""
-    monkeypatch.setattr("unimc.inference._CHUNK_CHARACTERS", 9 * 5 * 400)
+    monkeypatch.setattr("unimc.chunks._CHARACTERS", 9 * 5 * 400)
     read = 0
 
     def many() -> Iterator[MultipleChoiceExample]:

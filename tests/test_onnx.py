@@ -223,7 +223,7 @@ def test_no_weights_are_read_and_nothing_is_said(
 
 
 def test_int8_takes_much_less_room(exported: Export) -> None:
-    """A quarter in a model of some size; in a tiny one, what stays float32 (positions, norms, head) weighs more."""
+    """A third in a model of some size; in a tiny one, what stays float32 (positions, norms, head) weighs more."""
     sizes = [(exported(int8=int8) / DATA).stat().st_size for int8 in (False, True)]
     assert sizes[1] < 0.45 * sizes[0]
 

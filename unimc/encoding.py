@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from unimc.budget import Budgets, Lengths, fit, groups
+from unimc.budget import PASSAGE_FLOOR, Budgets, Lengths, fit, groups
 from unimc.example import InputError, MultipleChoiceExample, shown, whole_number
 from unimc.tokenization import Ids, InertTokenizer
 from unimc.windows import check_stride, fit_window, starts
@@ -195,7 +195,7 @@ class Encoder:
             return [self.row(parts)]
         half = self.max_length // 2
         few = sum(whole.options) + len(whole.options) <= half
-        made = [list(range(len(whole.options)))] if few else groups(parts.options, half)
+        made = [list(range(len(whole.options)))] if few else groups(parts.options, self._options_room(whole))
         fits = fit if stride is None else fit_window
         picked = [replace(parts, options=_pick(parts.options, group)) for group in made]
         kept = [self._fit(example, one.lengths, fits) for one in picked]
@@ -219,6 +219,12 @@ class Encoder:
                 )
                 rows.append(replace(self.row(shorter), options=tuple(group)))
         return rows
+
+    def _options_room(self, whole: Lengths) -> int:
+        """Tokens for a group of options: half a row, or in a short one what the question and the passage leave."""
+        half = self.max_length // 2
+        beside = replace(whole, options=(), passage=min(whole.passage, PASSAGE_FLOOR, half), textb=0).tokens
+        return max(min(half, self.max_length - beside), self.max_length // 4)
 
     def _fitted(self, example: MultipleChoiceExample, parts: Parts) -> Parts:
         cut = _cut(parts, self._fit(example, parts.lengths, fit))

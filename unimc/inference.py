@@ -17,8 +17,8 @@ from unimc.checkpoint import Checkpoint, load
 from unimc.chunks import chunked
 from unimc.encoding import Encoder
 from unimc.example import InputError, MultipleChoiceExample, in_order, shown, whole_number
-from unimc.prediction import Prediction, Scored, from_rows
-from unimc.scoring import score
+from unimc.judging import Judge
+from unimc.prediction import Prediction, from_rows
 from unimc.stored_calibration import find
 from unimc.texts import Options, examples_of, options_of_each
 from unimc.windows import Pooling, checked_stride
@@ -253,12 +253,22 @@ class UniMC:
         if whole_number("batch_size", batch_size) < 1:
             raise InputError(f"batch_size is {shown(batch_size)}; it must be at least 1")
         rule = AnswerRule.of(multi_label, threshold, top_k, self._calibration(calibration))
-        shared = checked_stride(windows, stride)
+        ask = Judge(
+            encoder=self.encoder,
+            backend=self.backend,
+            answers=self.answers,
+            batch_size=batch_size,
+            max_tokens=self.max_tokens,
+            pack=self.pack,
+            pooling=windows or "max",
+            stride=checked_stride(windows, stride),
+            runoff=not rule.multi_label,
+        )
         chunks = chunked(examples, batch_size)
         found = (
-            from_rows(example, rows, rule, windows or "max")
+            from_rows(example, rows, rule, margins)
             for chunk in chunks
-            for example, rows in zip(chunk, self._scored(chunk, shared, batch_size), strict=True)
+            for example, (rows, margins) in zip(chunk, ask(chunk), strict=True)
         )
         return list(found) if isinstance(examples, list) else found
 
@@ -268,25 +278,3 @@ class UniMC:
         if not isinstance(given, str):
             raise InputError(f"calibration must be a Calibration or the name of one, not {type(given).__name__}")
         return find(self.checkpoint.calibration, given)
-
-    def _scored(
-        self, examples: Sequence[MultipleChoiceExample], stride: int | None, batch_size: int
-    ) -> list[list[Scored]]:
-        """The rows of each example, scored."""
-        # Said before the tokenizer finds nothing in its vocabulary, if there are no answer pieces.
-        columns = {example.language: self.answers.columns(example.language) for example in examples}
-        encodings = self.encoder.batch(examples, stride)
-        rows = [(owner, row) for owner, made in enumerate(encodings) for row in made]
-        scores = score(
-            self.backend,
-            [row for _, row in rows],
-            [columns[examples[owner].language] for owner, _ in rows],
-            pad=self.encoder.tokenizer.pad,
-            batch_size=batch_size,
-            max_tokens=self.max_tokens,
-            pack=self.pack,
-        )
-        of_example: list[list[Scored]] = [[] for _ in examples]
-        for (owner, row), (yes, no) in zip(rows, scores, strict=True):
-            of_example[owner].append((row, yes, no))
-        return of_example

@@ -69,34 +69,36 @@ class Prediction:
         return {**asdict(self), "answer": self.answer}
 
 
+def pooled(options: int, rows: Sequence[Scored], pooling: Pooling) -> list[float]:
+    """The margin of each of so many options, over all rows that it stands in: a window of the passage in each."""
+    found: list[list[float]] = [[] for _ in range(options)]
+    for row, row_yes, row_no in rows:
+        for option, option_yes, option_no in zip(row.options, row_yes, row_no, strict=True):
+            found[option].append(option_yes - option_no)
+    return [max(one) if pooling == "max" else fmean(one) for one in found]
+
+
 def from_rows(
-    example: MultipleChoiceExample, rows: Sequence[Scored], rule: AnswerRule, pooling: Pooling = "max"
+    example: MultipleChoiceExample, rows: Sequence[Scored], rule: AnswerRule, margins: Sequence[float]
 ) -> Prediction:
     """One prediction from the rows of an example; the options' order is the example's again.
 
     Args:
         example: the example.
-        rows: its rows, scored.
+        rows: all its rows, scored.
         rule: how scores and labels are made of the logits.
-        pooling: how the margins of an option that stands in several rows, a window of the passage in each, become one.
+        margins: of all options, from those rows.
 
     Raises:
         InputError: if the rule's calibration or threshold lacks one of the options.
     """
-    yes: list[float] = [0.0] * len(example.options)
-    found: list[list[float]] = [[] for _ in example.options]
-    for row, row_yes, row_no in rows:
-        for option, option_yes, option_no in zip(row.options, row_yes, row_no, strict=True):
-            yes[option] = option_yes
-            found[option].append(option_yes - option_no)
-    margins = [max(one) if pooling == "max" else fmean(one) for one in found]
     try:
         if rule.calibration is not None:
             scores: list[float] = rule.calibration.apply(margins, example.names).tolist()
         else:
             # Over one row the yes logits compare directly, as in the paper; over several only the margins do.
-            direct = len(rows) == 1 and not rule.multi_label
-            compared = torch.tensor(yes if direct else margins, dtype=torch.float64)
+            (_, yes, _), *more = rows
+            compared = torch.tensor(margins if more or rule.multi_label else yes, dtype=torch.float64)
             scores = (compared.sigmoid() if rule.multi_label else compared.softmax(0)).tolist()
         label, labels = rule.answer(example.names, scores, margins)
     except InputError as problem:

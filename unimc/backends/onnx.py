@@ -27,6 +27,7 @@ INPUTS = ("input_ids", "option_ids", "position_ids", "token_type_ids", "segment_
 OUTPUT = "logits"
 """What it gives: (batch, most, pieces) float32."""
 MAX_TOKENS = 1024
+"""In a batch: 512 to 1024 take the same time on one thread, 2048 a tenth more."""
 
 
 class OnnxBackend:

@@ -13,7 +13,7 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder to write; an export that is there is replaced.")],
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Linear layers and word embeddings in eight bits: faster, and a quarter as big."),
+        typer.Option("--int8", help="Linear layers and word embeddings in eight bits: faster, and a third as big."),
     ] = False,
     opset: Annotated[
         int, typer.Option(help="Version of ONNX's operators; lower for older versions of onnxruntime.")
