@@ -151,7 +151,6 @@ def test_rows_that_are_skipped_leave_the_others_their_answers(ask: Ask) -> None:
         assert found[at]["scores"] == pytest.approx(dict(zip(alone.names, alone.scores, strict=True)), abs=2e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="unimc/commands/predict.py")
 def test_half_of_a_character_comes_back_as_it_was(ask: Ask) -> None:
     (found,) = ask("a.jsonl", '{"编号": "\\ud83d", "正文": "雨"}', "--text", "正文")
     assert found["编号"] == "\ud83d"

@@ -232,9 +232,9 @@ def test_texts_and_options_that_cannot_be_judged(text: str, options: str, messag
     assert say("classify", text, "--options", options, "--model", launching.sample_model()).endswith(message)
 
 
-def test_a_threshold_where_one_option_holds(say: Say) -> None:
-    said = say("classify", "下雨了。", "--options", "雨,雪", "--model", "nowhere", "--threshold", "0.4")
-    assert said == "--threshold has a meaning only with --multi-label"
+def test_a_threshold_that_is_no_probability(say: Say) -> None:
+    said = say("classify", "下雨了。", "--options", "雨,雪", "--model", "nowhere", "--threshold", "40")
+    assert said == "threshold is 40.0; it is a probability, from 0 to 1"
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "显卡"])

@@ -15,7 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 from transformers.utils import logging
 
-from unimc import seen
+from unimc import bundled, seen
 from unimc.answers import Answers
 from unimc.backbones import attention_implementation, family_of
 from unimc.encoding import Encoder
@@ -113,10 +113,12 @@ def load(
     dropout: float | None = None,
     weights: bool = True,
 ) -> Checkpoint:
-    """Opens a folder or hub id: a checkpoint of ours, a released UniMC model, or a bare encoder (with a fresh head).
+    """Opens a folder, hub id or bundled model.
+
+    That is a checkpoint of ours, a released UniMC model, or a bare encoder (with a fresh head).
 
     Args:
-        name_or_path: the folder or hub id.
+        name_or_path: the folder, hub id or name of a bundled model.
         dtype: of the weights; float32 if None.
         attention: "sdpa" or "eager"; the family's preferred one if None.
         dropout: probability everywhere in the backbone, for training; its own if None.
@@ -127,7 +129,7 @@ def load(
             weights are incomplete or damaged, the backbone can't keep options apart, or a later version of unimc wrote
             it.
     """
-    name = str(name_or_path)
+    name = bundled.resolve(name_or_path)
     config = _part(name, "config.json", AutoConfig)
     implementation = attention_implementation(family_of(config), attention)
     if dropout is not None:
@@ -159,12 +161,12 @@ def load(
 
 
 def load_encoder(name_or_path: str | Path) -> Encoder:
-    """What turns examples into rows for a folder or hub id; its weights are neither needed nor read.
+    """What turns examples into rows for a folder, hub id or bundled model; its weights are neither needed nor read.
 
     Raises:
         InputError: as `load`, but for the weights.
     """
-    name = str(name_or_path)
+    name = bundled.resolve(name_or_path)
     config = _part(name, "config.json", AutoConfig)
     layout = family_of(config).layout(config)
     return Encoder(_tokenizer(name, config), layout, _entry(name).get("max_length", DEFAULT_MAX_LENGTH))

@@ -8,6 +8,7 @@ from typing import overload
 
 import torch
 
+from unimc import bundled
 from unimc.answer_rule import AnswerRule, Threshold
 from unimc.backends import Backend
 from unimc.backends.onnx import OnnxBackend
@@ -70,10 +71,10 @@ class UniMC:
         dtype: torch.dtype | None = None,
         backend: str = "torch",
     ) -> UniMC:
-        """Opens a folder or hub id.
+        """Opens a folder, hub id or bundled model.
 
         Args:
-            name_or_path: the folder or hub id.
+            name_or_path: the folder, hub id or name of a bundled model (`unimc models`); the default one if None.
             language: the default language for `classify`; needed only if the checkpoint has several and the text's own
                 can't be told.
             max_length: the most tokens in a row; the checkpoint's own if None.
@@ -84,8 +85,8 @@ class UniMC:
         Raises:
             InputError: if it can't be opened, with the reason.
         """
-        if name_or_path is None:
-            raise InputError("no model is bundled yet; name a folder or a hub id")
+        # Resolved here, and not by `load` alone: other backends read files beside the weights.
+        name_or_path = bundled.default() if name_or_path is None else bundled.resolve(name_or_path)
         if backend == "onnx":
             checkpoint = load(name_or_path, weights=False)
             runner = OnnxBackend.opened(name_or_path, checkpoint, device=device, dtype=dtype)
@@ -253,6 +254,7 @@ class UniMC:
         if whole_number("batch_size", batch_size) < 1:
             raise InputError(f"batch_size is {shown(batch_size)}; it must be at least 1")
         rule = AnswerRule.of(multi_label, threshold, top_k, self._calibration(calibration))
+        shared = checked_stride(windows, stride)
         ask = Judge(
             encoder=self.encoder,
             backend=self.backend,
@@ -261,7 +263,7 @@ class UniMC:
             max_tokens=self.max_tokens,
             pack=self.pack,
             pooling=windows or "max",
-            stride=checked_stride(windows, stride),
+            stride=shared,
             runoff=not rule.multi_label,
         )
         chunks = chunked(examples, batch_size)

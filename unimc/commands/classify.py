@@ -68,7 +68,10 @@ def classify(
     if (options is None) == (options_file is None):
         raise InputError('give either --options, as --options "sports,politics", or --options-file')
     _check_device(device)
+    from unimc.answer_rule import AnswerRule
     from unimc.inference import UniMC
+
+    AnswerRule.of(multi_label, threshold, top_k if multi_label else None)  # an error now, not after loading
 
     found = UniMC.from_pretrained(model, device=device, backend=backend).classify(
         text,
