@@ -10,15 +10,19 @@ from pathlib import Path
 import launching
 import pytest
 import terminal
+import tiny
 import typer
 import yaml
 from launching import ROOT
 
 import converters
 from converters import Mixture, Task
+from unimc.answers import Answers
+from unimc.checkpoint import Checkpoint
 from unimc.cli import COMMANDS, add
 from unimc.commands import configuration
 from unimc.commands.run_config import RunConfig
+from unimc.modeling import UniMCModel
 
 PAGES = (
     "README.md",
@@ -71,8 +75,9 @@ def test_every_command_in_the_documentation_parses(page: str, command: str) -> N
     words = shlex.split(command)
     while words and "=" in words[0]:
         words = words[1:]  # FOO=bar in front of a command
-    if words[:2] == ["accelerate", "launch"]:
-        words = words[next(place for place, word in enumerate(words) if word.endswith(".py")) :]
+    if words[:2] == ["accelerate", "launch"] or words[0] == "torchrun":
+        started = (place for place, word in enumerate(words) if word.endswith(".py") or word == "unimc")
+        words = words[next(started) :]
     if words[0] == "python":
         words = words[1:]
     first = words[0]
@@ -94,7 +99,9 @@ def test_every_command_in_the_documentation_parses(page: str, command: str) -> N
     elif first.endswith(".py"):
         assert (ROOT / first).is_file(), f"{page}: {first} is not there"
     else:
-        assert first in ("pip", "pytest", "pre-commit", "-m", ".", "git"), f"{page}: unknown command {first!r}"
+        assert first in ("pip", "pytest", "pre-commit", "-m", ".", "git", "printf"), (
+            f"{page}: unknown command {first!r}"
+        )
 
 
 def test_a_command_with_an_unknown_option_would_be_noticed() -> None:
@@ -132,7 +139,7 @@ def test_every_configuration_is_valid_and_names_tasks_that_exist(path: Path) -> 
 
 @pytest.mark.parametrize("pages", IN_BOTH_LANGUAGES, ids=lambda pages: pages[0])
 def test_both_languages_of_a_page_show_the_same_things(pages: tuple[str, str]) -> None:
-    for kind in ("bash", "python", "yaml", "csv", ""):
+    for kind in ("bash", "python", "yaml", "toml", "csv", ""):
         english, chinese = ([body.count("\n") for page, body in blocks(kind) if page == one] for one in pages)
         assert english == chinese, kind
     texts = [(ROOT / page).read_text(encoding="utf-8") for page in pages]
@@ -165,6 +172,38 @@ def test_the_tutorial_on_tasks_explains_every_key(page: str) -> None:
     schema = json.loads((ROOT / "converters/schema.json").read_text(encoding="utf-8"))
     rows = [line.split("|")[1] for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
     assert set(schema["properties"]) <= {key for cell in rows for key in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.mark.parametrize(("page", "rows"), [("docs/prediction.md", "mails.csv"), ("docs/prediction.zh.md", "留言.csv")])
+def test_the_page_on_prediction_runs(page: str, rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files typed in, then its programs and commands one after the other, by a tiny model that knows its words.
+
+    Not run: what needs data sets, installs, starts several processes, or writes a model.
+    """
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (folder,) = set(re.findall(r"runs/quickstart_\w+/final", text))
+    save_model_that_knows(text, Path(folder))
+    shown: dict[str, object] = {}
+    for kind, body in FENCE.findall(text):
+        if kind in ("csv", ""):
+            Path(rows if kind == "csv" else "labels.yaml").write_text(body, encoding="utf-8")
+        elif kind == "python" and "onnx" not in body:
+            exec(compile(body, page, "exec"), shown)
+        elif kind == "bash" and "onnx" not in body:
+            for line in body.splitlines():
+                if line.startswith("unimc ") and "DATA" not in line and "unimc bundle" not in line:
+                    said = terminal.unimc(*shlex.split(line)[1:])
+                    assert said.code == 0, f"{line}: {said.err}"
+    assert {"model", "read", "none", "leaf", "answers", "sorter"} <= set(shown)
+
+
+def save_model_that_knows(text: str, folder: Path) -> None:
+    """A tiny BERT whose vocabulary is the words and characters of a text."""
+    words = sorted({"yes", "no", *re.findall(r"[a-z]+", text.lower())})
+    tokenizer = tiny.wordpiece(words=words, han="".join(sorted({"是", "非", *re.findall(r"[^\x00-\x7f]", text)})))
+    backbone = tiny.new_backbone("bert", vocab_size=len(tokenizer))
+    Checkpoint(UniMCModel(backbone), tokenizer, Answers.look_up(tokenizer), tiny.POSITIONS).save(folder)
 
 
 @pytest.mark.slow

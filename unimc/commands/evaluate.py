@@ -14,6 +14,7 @@ from converters import suites
 from converters.card import did_you_mean
 from converters.held_out import tasks as named_tasks
 from unimc.commands.arguments import comma_separated
+from unimc.commands.processes import check_processes
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def evaluate(
     ]
     sets += [json_set(path, limit=limit, seed=seed) for path in json_files or ()]
     accelerator = Accelerator()
+    check_processes(accelerator.num_processes)
     set_seed(seed)  # a folder without a masked-LM head gets the same random one on every process
     accelerator.print(f"world size {accelerator.num_processes}")
     for one in sets if asked else ():

@@ -14,6 +14,7 @@ import typer
 
 from unimc.commands.asked_rows import Asked, Check, Make
 from unimc.commands.part_files import Part, json_line
+from unimc.commands.processes import check_processes
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def predict(
 ) -> None:
     """Answer every row of a file: its columns, with answer, score and all scores behind them.
 
-    A run that was broken off goes on where it was; `accelerate launch` shares the rows over processes.
+    A run that was broken off goes on where it was; `accelerate launch --no_python unimc predict …` shares the rows
+    over processes.
 
     Example: unimc predict mails.csv --text message --options "delivery,refund" --model runs/quickstart_en/final
     """
@@ -112,6 +114,7 @@ def predict(
     from unimc.stored_calibration import find
 
     state = Accelerator()  # of one process too; PartialState alone would not see that several share a CPU
+    check_processes(state.num_processes)
     if output is None and state.num_processes > 1:
         raise InputError("--output is missing; several processes can't share the screen")
     # What is wrong with the settings and columns is said before the model is loaded, and before anything is written;

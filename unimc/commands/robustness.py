@@ -44,7 +44,7 @@ def robustness(
 ) -> None:
     """Count the answers that other orders of the options change, and measure other wordings.
 
-    Example: unimc robustness --model runs/spine_english/final --tasks ag_news,sst2 --shuffles 5 --limit 200
+    Example: unimc robustness --model runs/quickstart_en/final --tasks sample_en_topic --shuffles 5
     """
     from unimc import robustness as measuring
     from unimc.commands.tables import show
