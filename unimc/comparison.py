@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from unimc import sizes
+
 if TYPE_CHECKING:
     from rich.table import Table
 
 _HEAD = ("model", "parameters", "setting")
-_UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
 def columns(suite: Mapping[str, Any]) -> list[str]:
@@ -38,7 +39,7 @@ def rows(results: Mapping[str, Any], suite: Mapping[str, Any]) -> Iterator[list[
     setting += ", calibrated" if any(task["calibration"] for task in own) else ""
     setting += ", wordings averaged" if any(task["wordings"] for task in own) else ""
     model = results["model"]
-    yield [str(model["name"] or "this model"), _short(model["parameters"]), setting, *_cells(values)]
+    yield [str(model["name"] or "this model"), sizes.short(model["parameters"]), setting, *_cells(values)]
 
 
 def text_table(results: Mapping[str, Any], suite: Mapping[str, Any]) -> Table:
@@ -75,8 +76,3 @@ def _cells(figures: Sequence[float | None]) -> list[str]:
     known = [float(figure) for figure in figures if figure is not None]
     average = f"{sum(known) / len(known):.1f}" if len(known) == len(figures) else ""
     return [*("" if figure is None else f"{float(figure):.1f}" for figure in figures), average]
-
-
-def _short(count: int) -> str:
-    unit, letter = next(((unit, letter) for unit, letter in _UNITS if count >= unit), (1, ""))
-    return f"{count / unit:.3g}{letter}"

@@ -112,7 +112,8 @@ def evaluate(
             accelerator.print(f"{one.name}: only one wording to ask in, {one.first}")
         elif len(one.asked) < len(asked):
             accelerator.print(f"{one.name}: of these wordings it has {', '.join(one.asked)}")
-    loaded = UniMC.from_pretrained(model, max_length=max_length, device=accelerator.device, backend=backend)
+    device = accelerator.device if backend == "torch" else None  # another backend has its own
+    loaded = UniMC.from_pretrained(model, max_length=max_length, device=device, backend=backend)
     for one in sets:
         for language in sorted({example.language for example in one.examples}):
             loaded.answers[language]  # an error now, not after the tasks before it
