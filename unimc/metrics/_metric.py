@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import evaluate
 import numpy as np
+from datasets import Features, List, Value
 from numpy.typing import ArrayLike, NDArray
 
 from unimc.example import InputError
@@ -116,6 +117,39 @@ class Metric(evaluate.Metric):
             for counts in draws(examples, resamples, seed)
         ]
         return _percentiles(np.concatenate(drawn), level)
+
+
+class ScoreMetric(Metric):
+    """A metric of scores for tasks of every kind, whose value is that of the examples weighed once."""
+
+    kinds = ("classification", "multiple_choice", "multi_label")
+    needs_scores = True
+
+    def _described(self, description: str, citation: str, url: str) -> Any:
+        """What `_info` gives: the form of predictions and references is the same for all of them."""
+        scores = List(Value("float64"))
+        return evaluate.MetricInfo(
+            description=description,
+            citation=citation,
+            inputs_description="predictions: scores, (examples, labels), NaN for labels that an example doesn't offer. "
+            "references: label indices, (examples,), or 0 and 1, (examples, labels).",
+            features=[
+                Features({"predictions": scores, "references": kind}) for kind in (Value("int64"), List(Value("int64")))
+            ],
+            reference_urls=[url],
+        )
+
+    def _compute(
+        self,
+        predictions: ArrayLike,
+        references: ArrayLike,
+        num_labels: int = 0,
+        sample_weight: ArrayLike | None = None,
+    ) -> dict[str, float]:
+        examples = len(np.asarray(references))
+        weights = np.ones(examples) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        name = type(self).__module__.rpartition(".")[2]
+        return {name: float(self.resampled(predictions, references, weights[None], num_labels)[0])}
 
 
 def _percentiles(values: Floats, level: float) -> tuple[float, float]:

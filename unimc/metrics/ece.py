@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import evaluate
 import numpy as np
-from datasets import Features, List, Value
 from numpy.typing import ArrayLike
 
-from unimc.metrics._metric import Floats, Metric, ratio
+from unimc.metrics._metric import Floats, ScoreMetric, ratio
 from unimc.outcomes import outcomes, places
 
 BINS = 15
 """Bins of equal width between 0 and 1, each with its upper end (Guo et al. 2017)."""
 
 
-class ECE(Metric):
+class ECE(ScoreMetric):
     """The mean over bins of |mean score - share that is right|, each bin weighing as much as it holds.
 
     With one right label, the best label's score and whether it is the right one; where several may hold, every
@@ -24,33 +22,13 @@ class ECE(Metric):
     so every resample, raise it; the interval leans upwards, and may lie above the value of a well calibrated model.
     """
 
-    kinds = ("classification", "multiple_choice", "multi_label")
-    needs_scores = True
-
     def _info(self) -> Any:
-        scores = List(Value("float64"))
-        return evaluate.MetricInfo(
-            description=f"Mean of |score - share right| over {BINS} bins of equal width; lower is better.",
-            citation="Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, ICML 2017; Naeini, "
+        return self._described(
+            f"Mean of |score - share right| over {BINS} bins of equal width; lower is better.",
+            "Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, ICML 2017; Naeini, "
             "Cooper and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015",
-            inputs_description="predictions: scores, (examples, labels), NaN for labels that an example doesn't offer. "
-            "references: label indices, (examples,), or 0 and 1, (examples, labels).",
-            features=[
-                Features({"predictions": scores, "references": kind}) for kind in (Value("int64"), List(Value("int64")))
-            ],
-            reference_urls=["https://proceedings.mlr.press/v70/guo17a.html"],
+            "https://proceedings.mlr.press/v70/guo17a.html",
         )
-
-    def _compute(
-        self,
-        predictions: ArrayLike,
-        references: ArrayLike,
-        num_labels: int = 0,
-        sample_weight: ArrayLike | None = None,
-    ) -> dict[str, float]:
-        examples = len(np.asarray(references))
-        weights = np.ones(examples) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return {"ece": float(self.resampled(predictions, references, weights[None], num_labels)[0])}
 
     def resampled(
         self,

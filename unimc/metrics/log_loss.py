@@ -4,50 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import evaluate
 import numpy as np
-from datasets import Features, List, Value
 from numpy.typing import ArrayLike
 
-from unimc.metrics._metric import Floats, Metric, ratio
+from unimc.metrics._metric import Floats, ScoreMetric, ratio
 
 SMALLEST = 2.0**-52
 """A probability below it counts as this: one certain mistake costs 36, not infinity."""
 
 
-class LogLoss(Metric):
+class LogLoss(ScoreMetric):
     """The mean of -log p, in nats: p is what the right label got, or where several may hold what each decision got.
 
     Unlike accuracy it sees how sure the answers are, unlike ECE also how well they tell labels apart: a model that
     gives every one of n labels 1 / n has log n.
     """
 
-    kinds = ("classification", "multiple_choice", "multi_label")
-    needs_scores = True
-
     def _info(self) -> Any:
-        scores = List(Value("float64"))
-        return evaluate.MetricInfo(
-            description="Mean of minus the natural logarithm of the probability of what is right; lower is better.",
-            citation="Good, Rational decisions, Journal of the Royal Statistical Society B 14, 1952",
-            inputs_description="predictions: scores, (examples, labels), NaN for labels that an example doesn't offer. "
-            "references: label indices, (examples,), or 0 and 1, (examples, labels).",
-            features=[
-                Features({"predictions": scores, "references": kind}) for kind in (Value("int64"), List(Value("int64")))
-            ],
-            reference_urls=["https://scikit-learn.org/stable/modules/generated/sklearn.metrics.log_loss.html"],
+        return self._described(
+            "Mean of minus the natural logarithm of the probability of what is right; lower is better.",
+            "Good, Rational decisions, Journal of the Royal Statistical Society B 14, 1952",
+            "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.log_loss.html",
         )
-
-    def _compute(
-        self,
-        predictions: ArrayLike,
-        references: ArrayLike,
-        num_labels: int = 0,
-        sample_weight: ArrayLike | None = None,
-    ) -> dict[str, float]:
-        examples = len(np.asarray(references))
-        weights = np.ones(examples) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return {"log_loss": float(self.resampled(predictions, references, weights[None], num_labels)[0])}
 
     def resampled(
         self,
