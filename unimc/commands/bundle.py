@@ -12,7 +12,7 @@ import typer
 
 import converters
 from converters.licences import NON_COMMERCIAL, NOT_STATED, OPEN, terms
-from unimc.commands.text_files import GIVEN, sampled
+from unimc.commands.text_files import Texts, sampled
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -37,12 +37,7 @@ def bundle(
     pieces: Annotated[
         int | None, typer.Option(help="Cut the vocabulary to so many pieces; texts of these are read as before.")
     ] = None,
-    texts: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help=f"With --pieces: texts to keep the frequent pieces of. {GIVEN}. Repeatable.", show_default=False
-        ),
-    ] = None,
+    texts: Texts = None,
     results: Annotated[
         list[Path] | None,
         typer.Option(help="Folder of an evaluation whose figures go into the card. Repeatable.", show_default=False),

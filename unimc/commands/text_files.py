@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from unimc.example import InputError
 
-GIVEN = "A file of lines (.txt) or rows (JSON lines, CSV, TSV, Parquet), or a folder: the files named train* below it"
-"""How texts are given, for the help of commands."""
+Texts = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="With --pieces: texts to keep the frequent pieces of. A file of lines (.txt) or rows (JSON lines, CSV, "
+        "TSV, Parquet), or a folder: the files named train* below it. Repeatable.",
+        show_default=False,
+    ),
+]
+"""The option --texts of the commands that cut a vocabulary."""
 
 
 def sampled(given: Sequence[Path], per_file: int) -> list[str]:
