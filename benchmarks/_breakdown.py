@@ -18,6 +18,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (scoring, "batches", "making batches"),
     (scoring, "collate", "making batches"),
     (modeling.UniMCModel, "states_at", "encoder"),
+    (modeling.UniMCModel, "states_read", "encoder"),
     (modeling.UniMCModel, "logits", "head"),
     (inference, "from_rows", "assembling predictions"),
 )

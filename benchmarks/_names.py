@@ -13,6 +13,7 @@ TITLES = {
     "ours": "ours: UniMC.predict",
     "ours_one_row": "ours, all options in one row",
     "ours_stock": "ours, PyTorch's linear layers",
+    "ours_dense": "ours, attention over all pairs",
     "ours_packed": "ours, short texts packed",
     "ours_windows": "ours, windows",
     "ours_bf16": "ours, bfloat16",
@@ -28,7 +29,7 @@ TITLES = {
     "bare_encoder_onednn": "floor: the same, no padding, oneDNN",
 }
 RELEASED = ("released_as_is", "released", "released_no_grad")
-SAME = ("ours_stock", "ours_packed", *RELEASED)
+SAME = ("ours_stock", "ours_dense", "ours_packed", *RELEASED)
 """Sides that have to give our probabilities."""
 OTHER_ARITHMETIC = ("ours_bf16", "ours_onnx", "ours_onnx_int8", "ours_one_row")
 """Sides whose probabilities are compared with ours, and may differ."""

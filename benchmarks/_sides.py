@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from _names import LeftOut
 
-from unimc import MultipleChoiceExample, UniMC
+from unimc import MultipleChoiceExample, UniMC, structured_attention
 from unimc.backends import onednn
 from unimc.collation import batches, collate
 from unimc.encoding import Encoding
@@ -84,6 +84,14 @@ class Stock(Ours):
         if not onednn.available():
             raise LeftOut("this PyTorch has no oneDNN, and ours takes its linear layers too")
         onednn.available = lambda: False  # in this process alone
+        super().__init__(folder)
+
+
+class Dense(Ours):
+    """`UniMC.predict` with the attention over all pairs of tokens, masked, whatever the options are."""
+
+    def __init__(self, folder: Path) -> None:
+        structured_attention.plan = lambda *_: None  # in this process alone
         super().__init__(folder)
 
 
@@ -191,6 +199,7 @@ _OURS: dict[str, Callable[[Path], Side]] = {
     "ours": Ours,
     "ours_windows": lambda folder: Ours(folder, windows="max"),
     "ours_stock": Stock,
+    "ours_dense": Dense,
     "ours_one_row": OneRow,
     "ours_packed": Packed,
     "ours_bf16": lambda folder: Ours(folder, dtype=torch.bfloat16),

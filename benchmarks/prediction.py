@@ -44,6 +44,7 @@ from unimc.cli import run
 SIDES = (
     "ours",
     "ours_stock",
+    "ours_dense",
     "ours_packed",
     "ours_one_row",
     "ours_bf16",

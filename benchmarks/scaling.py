@@ -41,9 +41,9 @@ from rich.table import Table
 from unimc.cli import run
 from unimc.example import MultipleChoiceExample
 
-SIDES = ("ours", "ours_windows", "ours_one_row", "ours_bf16", "ours_onnx", "ours_onnx_int8", "pipeline")
+SIDES = ("ours", "ours_dense", "ours_windows", "ours_one_row", "ours_bf16", "ours_onnx", "ours_onnx_int8", "pipeline")
 OPTIONS, TOKENS = "options", "passage tokens"
-OF_OPTIONS = ("ours", "ours_bf16", "ours_onnx", "ours_onnx_int8", "pipeline")
+OF_OPTIONS = ("ours", "ours_dense", "ours_bf16", "ours_onnx", "ours_onnx_int8", "pipeline")
 """Sides for the number of options; there no passage is too long for a row."""
 QUESTION = "What does the customer want?"
 HEAD = {OPTIONS: "options", TOKENS: "tokens of the passage"}

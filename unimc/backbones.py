@@ -19,6 +19,7 @@ from unimc import last_layer
 from unimc.attention import additive, within_window
 from unimc.encoding import Layout
 from unimc.example import InputError
+from unimc.structured_attention import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Family:
         head: prefixes of the head's parameters; only these may be missing from a folder.
         states: runs the encoder; see below for the arguments.
         states_at: the same at some places alone, where that can be had for less.
+        states_read: the same at the O-MASKs, with attention in blocks, where that can be had.
         implementations: attention implementations that the mask is right for, the preferred one first.
         offset_by_padding: whether positions are counted from `padding_idx` + 1.
         order_invariant: whether an option's score is free of the options' order (False where distances are indices).
@@ -45,6 +47,7 @@ class Family:
     head: tuple[str, ...]
     states: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor]
     states_at: Callable[[Any, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
+    states_read: Callable[[Any, Plan, Tensor, Tensor, Tensor], Tensor] | None = None
     implementations: tuple[str, ...] = ("sdpa", "eager")
     offset_by_padding: bool = False
     order_invariant: bool = True
@@ -118,30 +121,52 @@ def _bert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tens
 def _bert_states_at(
     backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
 ) -> Tensor:
+    states, layers = _bert_start(backbone, input_ids, positions, types)
+    form = _mask(backbone, mask)
+    for layer in layers[:-1]:
+        states = layer(states, form)
+    return last_layer.bert_layer(layers[-1], states, mask, places)
+
+
+def _bert_states_read(backbone: Any, plan: Plan, input_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+    tokens, which = plan.distinct(input_ids, positions, types)
+    states, layers = _bert_start(backbone, *tokens)
+    return plan.run(states[0], which, [(layer, layer.attention.self) for layer in layers], last_layer.bert_rest)
+
+
+def _bert_start(backbone: Any, input_ids: Tensor, positions: Tensor, types: Tensor) -> tuple[Tensor, list[Any]]:
+    """The states before the first layer, and the layers."""
     base = backbone.base_model
     states = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
     if hasattr(base, "embeddings_project"):  # ELECTRA with small embeddings
         states = base.embeddings_project(states)
-    *layers, last = base.encoder.layer
-    form = _mask(backbone, mask)
-    for layer in layers:
-        states = layer(states, form)
-    return last_layer.bert_layer(last, states, mask, places)
+    return states, list(base.encoder.layer)
 
 
 def _albert_states_at(
     backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
 ) -> Tensor:
-    base, config = backbone.base_model, backbone.config
-    embedded = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
-    states = base.encoder.embedding_hidden_mapping_in(embedded)
-    groups = base.encoder.albert_layer_groups  # each shared by as many layers as its share of the depth
-    depth = config.num_hidden_layers
-    *layers, last = (layer for number in range(depth) for layer in groups[number * len(groups) // depth].albert_layers)
+    states, layers = _albert_start(backbone, input_ids, positions, types)
     form = _mask(backbone, mask)
-    for layer in layers:
+    for layer in layers[:-1]:
         states = layer(states, form)
-    return last_layer.albert_layer(last, states, mask, places)
+    return last_layer.albert_layer(layers[-1], states, mask, places)
+
+
+def _albert_states_read(backbone: Any, plan: Plan, input_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+    tokens, which = plan.distinct(input_ids, positions, types)
+    states, layers = _albert_start(backbone, *tokens)
+    return plan.run(states[0], which, [(layer, layer.attention) for layer in layers], last_layer.albert_rest)
+
+
+def _albert_start(backbone: Any, input_ids: Tensor, positions: Tensor, types: Tensor) -> tuple[Tensor, list[Any]]:
+    """As `_bert_start`."""
+    base = backbone.base_model
+    embedded = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
+    groups = base.encoder.albert_layer_groups  # each shared by as many layers as its share of the depth
+    depth = backbone.config.num_hidden_layers
+    layers = [layer for number in range(depth) for layer in groups[number * len(groups) // depth].albert_layers]
+    return base.encoder.embedding_hidden_mapping_in(embedded), layers
 
 
 def _modernbert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, _types: Tensor) -> Tensor:
@@ -214,11 +239,14 @@ _bert_family = partial(
     head=("cls.",),
     states=_bert_states,
     states_at=_bert_states_at,
+    states_read=_bert_states_read,
 )
 
 FAMILIES: tuple[Family, ...] = (
     _bert_family("BERT", frozenset({"bert", "ernie"})),
-    _bert_family("MegatronBERT", frozenset({"megatron-bert"}), implementations=("eager",), states_at=None),
+    _bert_family(
+        "MegatronBERT", frozenset({"megatron-bert"}), implementations=("eager",), states_at=None, states_read=None
+    ),
     Family(
         "ALBERT",
         frozenset({"albert"}),
@@ -227,6 +255,7 @@ FAMILIES: tuple[Family, ...] = (
         head=("predictions.",),
         states=_bert_states,
         states_at=_albert_states_at,
+        states_read=_albert_states_read,
     ),
     Family(
         "RoBERTa and XLM-R",
@@ -236,6 +265,7 @@ FAMILIES: tuple[Family, ...] = (
         head=("lm_head.",),
         states=_bert_states,
         states_at=_bert_states_at,
+        states_read=_bert_states_read,
         offset_by_padding=True,
     ),
     Family(
@@ -246,6 +276,7 @@ FAMILIES: tuple[Family, ...] = (
         head=("generator_predictions.", "generator_lm_head."),
         states=_bert_states,
         states_at=_bert_states_at,
+        states_read=_bert_states_read,
     ),
     Family(
         "DeBERTa-v2 and v3",

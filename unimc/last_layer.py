@@ -71,15 +71,26 @@ def attended(attention: Any, states: Tensor, mask: Tensor, places: Tensor, dropo
 def bert_layer(layer: Any, states: Tensor, mask: Tensor, places: Tensor) -> Tensor:
     """A layer of BERT and its like at some places: (batch, length, hidden) -> (batch, most, hidden)."""
     attention = layer.attention.self
-    found = layer.attention.output(attended(attention, states, mask, places, attention.dropout.p), at(states, places))
-    made: Tensor = layer.feed_forward_chunk(found)
+    return bert_rest(layer, attended(attention, states, mask, places, attention.dropout.p), at(states, places))
+
+
+def bert_rest(layer: Any, found: Tensor, states: Tensor) -> Tensor:
+    """What follows the attention in a layer of BERT: what tokens took from others and their states -> new states."""
+    made: Tensor = layer.feed_forward_chunk(layer.attention.output(found, states))
     return made
 
 
 def albert_layer(layer: Any, states: Tensor, mask: Tensor, places: Tensor) -> Tensor:
     """A layer of ALBERT at some places: (batch, length, hidden) -> (batch, most, hidden)."""
     attention = layer.attention
-    output = attention.dense(attended(attention, states, mask, places, attention.attention_dropout.p))
-    found = attention.LayerNorm(at(states, places) + attention.output_dropout(output))
-    made: Tensor = layer.full_layer_layer_norm(layer.ff_chunk(found) + found)
+    return albert_rest(
+        layer, attended(attention, states, mask, places, attention.attention_dropout.p), at(states, places)
+    )
+
+
+def albert_rest(layer: Any, found: Tensor, states: Tensor) -> Tensor:
+    """What follows the attention in a layer of ALBERT, as `bert_rest`."""
+    attention = layer.attention
+    kept = attention.LayerNorm(states + attention.output_dropout(attention.dense(found)))
+    made: Tensor = layer.full_layer_layer_norm(layer.ff_chunk(kept) + kept)
     return made

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unimc import last_layer
+from unimc import last_layer, structured_attention
 from unimc.attention import isolating_mask
 from unimc.backbones import family_of
 
@@ -58,6 +59,14 @@ class UniMCModel(nn.Module):
             )
         return self.family.states_at(self.backbone, input_ids, mask, position_ids, token_type_ids, places)
 
+    def states_read(
+        self, plan: structured_attention.Plan, input_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor
+    ) -> Tensor:
+        """The same at the O-MASKs, with attention in blocks: (batch, length) tensors -> (options, hidden)."""
+        if self.family.states_read is None:
+            raise ValueError(f"{self.family.name} has no attention in blocks")
+        return self.family.states_read(self.backbone, plan, input_ids, position_ids, token_type_ids)
+
     def logits(self, states: Tensor, pieces: Tensor | None = None) -> Tensor:
         """The masked-LM head on chosen states.
 
@@ -101,7 +110,25 @@ class UniMCModel(nn.Module):
         """
         tokens = (input_ids, option_ids, position_ids, token_type_ids, segment_ids)
         if corrupted_places is None:
+            plan = self._plan(option_ids, option_places, segment_ids)
+            if plan is not None:
+                return self.logits(self.states_read(plan, input_ids, position_ids, token_type_ids), pieces), None
             places, cells = last_layer.grid(option_places, *input_ids.shape)
             return self.logits(self.states_at(places, *tokens).flatten(0, 1)[cells], pieces), None
         states = self.states(*tokens).flatten(0, 1)
         return self.logits(states[option_places], pieces), self.logits(states[corrupted_places])
+
+    def _plan(
+        self, option_ids: Tensor, option_places: Tensor, segment_ids: Tensor | None
+    ) -> structured_attention.Plan | None:
+        """Attention in blocks, where it may stand in for the mask and pays; measured for float32 on the CPU alone."""
+        backbone = self.backbone
+        possible = (
+            self.family.states_read is not None
+            and segment_ids is None
+            and not (torch.is_grad_enabled() or torch.compiler.is_compiling() or backbone.training)
+            and backbone.config._attn_implementation == "sdpa"
+            and backbone.dtype == torch.float32
+            and option_ids.device.type == "cpu"
+        )
+        return structured_attention.plan(option_ids, option_places, backbone.dtype) if possible else None
