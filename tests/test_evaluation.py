@@ -290,9 +290,11 @@ def test_two_processes_find_the_figures_of_one(model: UniMC, tmp_path: Path) -> 
 def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
     folder = evaluation.write(tmp_path / "new" / "folder")
     assert sorted(path.name for path in folder.iterdir()) == [
+        "confusion-1.png",
         "plot.png",
         "predictions.jsonl",
         "reliability.png",
+        "report.html",
         "report.md",
         "results.json",
     ]
@@ -327,7 +329,7 @@ def test_every_prediction_is_written(evaluation: Evaluation, tmp_path: Path) -> 
     lines = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["task"] for line in lines] == ["feelings"] * 13 + ["阅读|理解"] * 5 + ["多标签"] * 9
     keys = {"id", "task", "split", "gold", "answer", "label", "scores", "correct", "truncated"}
-    assert all(line.keys() == keys for line in lines)
+    assert all(line.keys() == keys | {"question", "passage", "textb"} for line in lines)
     assert lines[0]["id"] == "test/0"
     assert lines[0]["scores"].keys() == {"good", "bad"}
     assert lines[-1]["gold"] == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from unimc import sizes
+from unimc import inert, sizes
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,17 +44,17 @@ def rows(results: Mapping[str, Any], suite: Mapping[str, Any]) -> Iterator[list[
 
 def text_table(results: Mapping[str, Any], suite: Mapping[str, Any]) -> Table:
     """The table for the terminal; the last row is ours."""
-    from rich.markup import escape
     from rich.table import Table
 
-    made = Table(title=f"{suite['name']}: beside published figures", caption=caption(results, suite))
+    shown = inert.terminal
+    made = Table(title=shown(f"{suite['name']}: beside published figures"), caption=shown(caption(results, suite)))
     for column in columns(suite):
-        made.add_column(column, justify="left" if column in _HEAD else "right")
+        made.add_column(shown(column), justify="left" if column in _HEAD else "right")
     *published, own = rows(results, suite)
     for row in published:
-        made.add_row(*map(escape, row))
+        made.add_row(*map(shown, row))
     made.add_section()
-    made.add_row(*map(escape, own), style="bold")
+    made.add_row(*map(shown, own), style="bold")
     return made
 
 

@@ -1,38 +1,52 @@
-"""The plots of a report, from the content of a `results.json`."""
+"""The plots of a report, from what an evaluation writes about itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import product
 from typing import Any
+
+from unimc import fonts
+from unimc.confusion import Line, matrix
 
 FILES = {
     "plot.png": "First metric of each task with its interval and chance level",
     "reliability.png": "Share of right answers by score",
 }
-"""Names of the plots' files, and what they show."""
+"""Names of the plots' files, and what they show; of the confusion matrices see `of_task`."""
+OF_TASKS = "confusion-*.png"
 _ACROSS = 4
-# Font families that hold Chinese, one for each usual system, for the letters that the default font lacks.
-_CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Source Han Sans SC",
-    "WenQuanYi Micro Hei",
-    "PingFang SC",
-    "Microsoft YaHei",
-    "SimHei",
-)
+_NAMED = 40  # so many labels have their names in a confusion matrix, more have numbers alone
+_COUNTED = 12  # so many have the counts in its cells
+_LONG = 24  # characters of a label's name that are drawn
 
 
-def drawn(results: Mapping[str, Any]) -> dict[str, bytes]:
-    """PNGs by the names of their files; none without matplotlib."""
+def of_task(number: int) -> str:
+    """Name of the file of a task's confusion matrix; of its number, because names may be anything."""
+    return f"confusion-{number}.png"
+
+
+def drawn(results: Mapping[str, Any], lines: Sequence[Sequence[Line]]) -> dict[str, bytes]:
+    """PNGs by the names of their files; none without matplotlib.
+
+    Args:
+        results: the content of `results.json`.
+        lines: for each task its lines of `predictions.jsonl`.
+    """
     try:
         import matplotlib
     except ModuleNotFoundError as missing:
         if missing.name != "matplotlib":
             raise
         return {}
-    with matplotlib.rc_context({"font.family": _fonts()}):
-        return {"plot.png": _figures(results), "reliability.png": _reliability(results)}
+    # Names are no formulas, whatever dollar signs they hold.
+    with matplotlib.rc_context({"font.family": fonts.families(), "text.parse_math": False}):
+        found = {"plot.png": _figures(results), "reliability.png": _reliability(results)}
+        for number, (task, its_lines) in enumerate(zip(results["tasks"], lines, strict=True), 1):
+            if task["kind"] == "classification":
+                found[of_task(number)] = _confusion(task["labels"], matrix(task["labels"], its_lines))
+        return found
 
 
 def _figures(results: Mapping[str, Any]) -> bytes:
@@ -86,30 +100,48 @@ def _reliability(results: Mapping[str, Any]) -> bytes:
     return _png(figure)
 
 
+def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
+    """Right labels from above, answers from the left; the darker, the larger the share of the right label."""
+    from matplotlib.figure import Figure
+
+    size, totals = len(labels), [sum(row) for row in counts]
+    shares = [[count / total if total else 0.0 for count in row] for row, total in zip(counts, totals, strict=True)]
+    side = min(9.0, max(2.4, (0.45 if size <= _COUNTED else 0.24) * size))
+    figure = Figure(figsize=(side + 2.6, side + 1.0), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if size <= _NAMED:
+        numbers = [str(number) for number in range(1, size + 1)]
+        axes.set_xticks(range(size), numbers, fontsize="small")
+        axes.set_yticks(range(size), [_numbered(number, name) for number, name in enumerate(labels, 1)])
+    else:
+        places = range(9, size, 10)
+        axes.set_xticks(places, [str(place + 1) for place in places])
+        axes.set_yticks(places, [str(place + 1) for place in places])
+    for row, column in product(range(size), repeat=2) if size <= _COUNTED else ():
+        if counts[row][column]:
+            color = "white" if shares[row][column] > 0.5 else "black"
+            axes.text(column, row, str(counts[row][column]), ha="center", va="center", color=color, fontsize="small")
+    axes.set_xlabel("answer, by its number in the table of labels")
+    axes.set_ylabel("right label")
+    figure.colorbar(image, shrink=0.7, label="share of the right label")
+    return _png(figure)
+
+
 def _names(results: Mapping[str, Any]) -> list[str]:
     """The tasks' names with their numbers; where no font has the letters, the number alone: the table has both."""
-    drawable = _drawable()
-    names = [task["task"] if drawable.issuperset(map(ord, task["task"])) else "" for task in results["tasks"]]
-    return [f"#{number} {name}".rstrip() for number, name in enumerate(names, 1)]
+    return [f"#{_numbered(number, task['task'])}" for number, task in enumerate(results["tasks"], 1)]
+
+
+def _numbered(number: int, name: str) -> str:
+    name = name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
+    return f"{number} {name}" if fonts.can_draw(name) else str(number)
 
 
 def _png(figure: Any) -> bytes:
     content = BytesIO()
     figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
     return content.getvalue()
-
-
-def _fonts() -> list[str]:
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    return ["DejaVu Sans", *[name for name in _CHINESE_FONTS if name in installed][:1]]
-
-
-def _drawable() -> set[int]:
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    return {glyph for family in _fonts() for glyph in get_font(findfont(FontProperties(family))).get_charmap()}
 
 
 def _drawn(value: float | None) -> float:

@@ -1,15 +1,18 @@
-"""`report.md` and the table for the terminal, from the content of a `results.json`."""
+"""`report.md`, `report.html` and the table for the terminal, from what an evaluation writes about itself."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unimc import comparison, plots, sections
-from unimc.sections import IN_NATS, cell, interval, line, percent
+from unimc import comparison, confusion, cost, document_html, document_markdown, mistakes, plots, sections
+from unimc.document import Block, Document, Heading, Items, Marked, Paragraph, Picture, Section
+from unimc.sections import IN_NATS, interval, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from unimc.confusion import Line
 
 _COLUMNS = (
     "#",
@@ -25,80 +28,103 @@ _COLUMNS = (
     "ex/s",
     "training",
 )
-_NUMBERS = frozenset({"#", "examples", "value", "95 % interval", "chance", "majority", "cut", "ex/s"})
 
 
-def markdown(results: Mapping[str, Any], drawn: Collection[str] = ()) -> str:
+def files(results: Mapping[str, Any], lines: Sequence[Sequence[Line]]) -> dict[str, bytes]:
+    """The report in both forms and its pictures (with matplotlib), by the names of their files.
+
+    Args:
+        results: the content of `results.json`.
+        lines: for each task its lines of `predictions.jsonl`.
+    """
+    pictures = plots.drawn(results, lines)
+    made = document(results, lines, pictures)
+    markdown, html = document_markdown.written(made), document_html.written(made, pictures)
+    return {**pictures, "report.md": markdown.encode(), "report.html": html.encode()}
+
+
+def document(results: Mapping[str, Any], lines: Sequence[Sequence[Line]], drawn: Collection[str] = ()) -> Document:
     """The report.
 
     Args:
         results: the content of `results.json`.
-        drawn: names of the plots' files that there are.
+        lines: for each task its lines of `predictions.jsonl`.
+        drawn: names of the pictures that there are.
     """
-    model, versions = results["model"], results["versions"]
-    where = ", ".join(filter(None, [results.get("backend"), results["device"]]))
+    return Document(f"Evaluation of {results['model']['name'] or 'a model'}", [*_blocks(results, lines, drawn)])
+
+
+def _blocks(results: Mapping[str, Any], lines: Sequence[Sequence[Line]], drawn: Collection[str]) -> Iterator[Block]:
+    yield _overview(results)
+    yield from _picture("plot.png", plots.FILES["plot.png"], drawn)
+    if (wordings := sections.wordings(results)) is not None:
+        yield wordings
+    for suite in results.get("suites", []):
+        columns = comparison.columns(suite)
+        title, caption = f"{suite['name']}: beside published figures", comparison.caption(results, suite)
+        yield Section(title, columns, [*comparison.rows(results, suite)], caption, frozenset(columns[:3]))
+    yield sections.trust(results)
+    yield sections.reliability(results)
+    yield from _picture("reliability.png", plots.FILES["reliability.png"], drawn)
+    for number, (task, its_lines) in enumerate(zip(results["tasks"], lines, strict=True), 1):
+        yield from confusion.sections(number, task, its_lines)
+        about = f"Confusion matrix of {task['task']}: right labels from above, answers from the left"
+        yield from _picture(plots.of_task(number), about, drawn)
+        if (wrong := mistakes.section(number, task, its_lines)) is not None:
+            yield wrong
+    yield cost.section(results)
+    if not drawn:
+        left_out = "Plots were left out because matplotlib is not installed: `pip install 'unimc[plot]'`."
+        yield Paragraph(Marked(left_out))
+    yield from _circumstances(results)
+
+
+def _overview(results: Mapping[str, Any]) -> Section:
     intervals = "without intervals"
     if results["resamples"]:
         samples = f"{results['resamples']} resamples, seed {results['seed']}"
         intervals = f"intervals are percentile bootstrap over examples ({samples})"
-    lines = [
-        f"# Evaluation of {cell(model['name'] or 'a model')}",
-        "",
-        line(_COLUMNS),
-        line("---:" if column in _NUMBERS else "---" for column in _COLUMNS),
-        *(line(map(cell, row)) for row in rows(results)),
-        "",
+    text = Marked(
         f"Mean of the tasks' first metrics: {percent(results['mean'])}. Values in per cent; {intervals}. "
         "*Chance* and *majority* belong to a task's first metric: guessing, and always giving the most frequent label. "
         "*ece*, expected calibration error, is how far scores lie from the share of right answers: lower is better, "
         "and its interval leans upwards. *Cut*: examples that lost tokens because they were too long. *Training*: "
-        "whether the task, or rows with the same texts, were trained on.",
-        "",
-    ]
-    lines += _image("plot.png", drawn)
-    if (wordings := sections.wordings(results)) is not None:
-        lines += wordings.markdown()
-    for suite in results.get("suites", []):
-        lines += [
-            f"## {suite['name']}: beside published figures",
-            "",
-            line(comparison.columns(suite)),
-            line("---" if number < 3 else "---:" for number in range(len(comparison.columns(suite)))),
-            *(line(map(cell, row)) for row in comparison.rows(results, suite)),
-            "",
-            cell(comparison.caption(results, suite)),
-            "",
-        ]
-    lines += sections.trust(results).markdown()
-    lines += sections.reliability(results).markdown()
-    lines += _image("reliability.png", drawn)
-    if not drawn:
-        lines += ["Plots were left out because matplotlib is not installed: `pip install 'unimc[plot]'`.", ""]
-    lines += [
-        "## How it was measured",
-        "",
-        f"- Model: {cell(model['name'] or 'unnamed')}, weights SHA-256 `{model['fingerprint']}`, "
-        f"at most {model['max_length']} tokens in a row",
-        f"- Run: {where}, {results['dtype']}, batches of {results['batch_size']}, {results['processes']} process(es)",
-        f"- Passages too long for a row: {_long(results)}",
-        f"- Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}",
+        "whether the task, or rows with the same texts, were trained on."
+    )
+    return Section("", _COLUMNS, rows(results), text)
+
+
+def _picture(name: str, about: str, drawn: Collection[str]) -> Iterator[Picture]:
+    if name in drawn:
+        yield Picture(name, about)
+
+
+def _circumstances(results: Mapping[str, Any]) -> Iterator[Block]:
+    model, versions = results["model"], results["versions"]
+    where = ", ".join(filter(None, [results.get("backend"), results["device"]]))
+    entries: list[list[str]] = [
+        [
+            f"Model: {model['name'] or 'unnamed'}, weights SHA-256 ",
+            Marked(f"`{model['fingerprint']}`"),
+            f", at most {model['max_length']} tokens in a row",
+        ],
+        [f"Run: {where}, {results['dtype']}, batches of {results['batch_size']}, {results['processes']} process(es)"],
+        [f"Passages too long for a row: {_long(results)}"],
+        [f"Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}"],
     ]
     for number, task in enumerate(results["tasks"], 1):
         wording = f"wording {task['variant'] or 'default'}"
         if task["wordings"] is not None:
             wording = f"wordings {', '.join(task['wordings']['each'])}, averaged"
-        about = [task["language"], task["family"], wording, task["source"]]
+        about = ", ".join(filter(None, [task["language"], task["family"], wording, task["source"]]))
         several = f", {task['several_rows']} of {task['examples']} examples in several (groups of options, or windows)"
         several = several if task["several_rows"] else ""
-        lines.append(
-            f"- #{number} {cell(task['task'])}: {cell(', '.join(filter(None, about)))}; {task['rows']} rows{several}, "
-            f"{task['seconds']:.1f} s; data SHA-256 `{task['data_fingerprint']}`"
+        said = (
+            f"#{number} {task['task']}: {about}; {task['rows']} rows{several}, {task['seconds']:.1f} s; data SHA-256 "
         )
-    return "\n".join(lines) + "\n"
-
-
-def _image(name: str, drawn: Collection[str]) -> list[str]:
-    return [f"![{plots.FILES[name]}]({name})", ""] if name in drawn else []
+        entries.append([said, Marked(f"`{task['data_fingerprint']}`")])
+    yield Heading("How it was measured")
+    yield Items(entries)
 
 
 def _long(results: Mapping[str, Any]) -> str:
@@ -109,15 +135,8 @@ def _long(results: Mapping[str, Any]) -> str:
 
 def table(results: Mapping[str, Any]) -> Table:
     """A table for the terminal."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    made = Table(caption=f"mean {percent(results['mean'])}; values in per cent; ece: lower is better")
-    for column in _COLUMNS:
-        made.add_column(column, justify="right" if column in _NUMBERS else "left")
-    for row in rows(results):
-        made.add_row(*map(escape, row))
-    return made
+    caption = f"mean {percent(results['mean'])}; values in per cent; ece: lower is better"
+    return Section("", _COLUMNS, rows(results), caption).table()
 
 
 def rows(results: Mapping[str, Any]) -> list[list[str]]:

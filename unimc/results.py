@@ -156,6 +156,9 @@ class TaskResult:
                     "id": example.id,
                     "task": self.task.name,
                     "split": self.task.split,
+                    "question": example.question,
+                    "passage": example.passage,
+                    "textb": example.textb,
                     "gold": gold if several else gold[0],
                     "answer": answers if several else answers[0],
                     "label": list(guess.labels) if several else guess.label,
@@ -207,7 +210,7 @@ class Evaluation:
         return [report.table(results), *(section.table() for section in sections.asked_for(results))]
 
     def write(self, folder: str | Path) -> Path:
-        """Writes `predictions.jsonl`, plots (with matplotlib), `report.md` and, last, `results.json`.
+        """Writes `predictions.jsonl`, the report with its plots (with matplotlib) and, last, `results.json`.
 
         For every suite in the settings, its table is written as `<suite>.csv` too.
 
@@ -218,18 +221,18 @@ class Evaluation:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        lines = (json.dumps(line, ensure_ascii=False) + "\n" for result in self.tasks for line in result.lines())
-        _write(folder / "predictions.jsonl", "".join(lines).encode())
+        lines = [result.lines() for result in self.tasks]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for of_task in lines for line in of_task)
+        _write(folder / "predictions.jsonl", text.encode())
         results = self.to_dict()
         for suite in results.get("suites", []):
             _write(folder / f"{suite['name']}.csv", comparison.csv_text(results, suite).encode())
-        drawn = plots.drawn(results)
-        for name in plots.FILES:
-            if name in drawn:
-                _write(folder / name, drawn[name])
-            else:
-                (folder / name).unlink(missing_ok=True)  # an earlier evaluation's would contradict the report
-        _write(folder / "report.md", report.markdown(results, drawn).encode())
+        files = report.files(results, lines)
+        for path in [*(folder / name for name in plots.FILES), *folder.glob(plots.OF_TASKS)]:
+            if path.name not in files:
+                path.unlink(missing_ok=True)  # an earlier evaluation's would contradict the report
+        for name, content in files.items():
+            _write(folder / name, content)
         _write(folder / "results.json", (json.dumps(results, ensure_ascii=False, indent=2) + "\n").encode())
         return folder
 

@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from unimc.document import Marked, Section
 
-_TEXT = frozenset({"task", "wording", "metric"})
 IN_NATS = frozenset({"log_loss"})
 """Metrics that are no shares: shown as they are, not in per cent."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table with its title and what is said about it.
-
-    Attributes:
-        title: over it.
-        columns: their headings.
-        rows: their cells.
-        text: what the figures mean.
-    """
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    text: str
-
-    def table(self) -> Table:
-        """The table for the terminal."""
-        from rich.markup import escape
-        from rich.table import Table
-
-        made = Table(title=self.title, caption=self.text.replace("*", ""))
-        for column in self.columns:
-            made.add_column(column, justify="left" if column in _TEXT else "right")
-        for row in self.rows:
-            made.add_row(*map(escape, row))
-        return made
-
-    def markdown(self) -> list[str]:
-        """Its lines in a report."""
-        return [
-            f"## {self.title}",
-            "",
-            line(self.columns),
-            line("---" if column in _TEXT else "---:" for column in self.columns),
-            *(line(map(cell, row)) for row in self.rows),
-            "",
-            cell(self.text),
-            "",
-        ]
 
 
 def asked_for(results: Mapping[str, Any]) -> list[Section]:
@@ -85,9 +40,11 @@ def wordings(results: Mapping[str, Any]) -> Section | None:
         "Wordings",
         ("#", "task", "wording", "metric", "value", "95 % interval", "over the first wording"),
         rows,
-        "In per cent. Every example is asked in each wording; *averaged*, the figure in the table above, averages the "
-        "answers. *Over the first wording*: how much more than it, with the interval of the difference, both on the "
-        "same resamples of the examples.",
+        Marked(
+            "In per cent. Every example is asked in each wording; *averaged*, the figure in the table above, averages "
+            "the answers. *Over the first wording*: how much more than it, with the interval of the difference, both "
+            "on the same resamples of the examples."
+        ),
     )
 
 
@@ -117,7 +74,7 @@ def trust(results: Mapping[str, Any]) -> Section:
             biases = f", {len(found['bias'])} biases" if found["bias"] else ""
             given.append(f"#{number} temperature {found['temperature']:.3g}{biases}")
         text += f" Calibrated: {'; '.join(given)}."
-    return Section("How far the scores can be trusted", columns, rows, text)
+    return Section("How far the scores can be trusted", columns, rows, Marked(text))
 
 
 def reliability(results: Mapping[str, Any]) -> Section:

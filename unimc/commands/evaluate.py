@@ -13,7 +13,7 @@ import typer
 from converters import suites
 from converters.card import did_you_mean
 from converters.held_out import tasks as named_tasks
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import Model, comma_separated
 from unimc.commands.processes import check_processes
 from unimc.example import InputError
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
     tasks: Annotated[
         str | None,
         typer.Option(
@@ -37,7 +36,10 @@ def evaluate(
             "--json", help="A file in the released UniMC's form (texta, question, choice, label). Repeatable."
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for results.json, predictions.jsonl, report.md.")] = None,
+    model: Model = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for results.json, predictions.jsonl, report.md and .html.")
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
     ] = None,
@@ -75,14 +77,16 @@ def evaluate(
 ) -> None:
     """Evaluate a model zero-shot on tasks.
 
-    Example: unimc evaluate --model runs/quickstart_en/final --tasks sample_en_topic,sample_en_riddle
+    Example: unimc evaluate --tasks sample_en_topic,sample_en_riddle
     """
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
+    from unimc import bundled
     from unimc.commands.tables import show
     from unimc.commands.tasks_to_sets import evaluation_set, json_set, wordings_of
     from unimc.comparison import text_table
+    from unimc.cost import peak_memory
     from unimc.evaluation import evaluate_tasks
     from unimc.inference import UniMC
 
@@ -97,6 +101,7 @@ def evaluate(
     if wordings is not None and not asked:
         raise InputError("--wordings is empty; name wordings, separated by commas, or give: all")
     chosen = wordings_of([card for card, _ in cards], asked) if asked else [[] for _ in cards]
+    model = bundled.named(model)
     drawn: dict[str, Any] = {"data_dir": data_dir, "limit": limit, "seed": seed, "variant": variant}
     sets = [
         evaluation_set(card, split or None, wordings=names, **drawn)
@@ -133,9 +138,8 @@ def evaluate(
     )
     about = {"trained_on": loaded.checkpoint.trained_on, "fresh_head": loaded.checkpoint.fresh_head}
     tables = [asdict(suites.get(name)) for name in named if name in suites.names()]
-    found = replace(
-        found, model={**found.model, **about}, settings={**found.settings, "backend": backend, "suites": tables}
-    )
+    circumstances = {"backend": backend, "suites": tables, "peak_memory": peak_memory(loaded.backend.device)}
+    found = replace(found, model={**found.model, **about}, settings={**found.settings, **circumstances})
     if accelerator.is_main_process:
         for table in found.tables():
             show(table)

@@ -1,0 +1,396 @@
+"""Texts, labels, names and ids of strangers stay text in reports, on the page and on the terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import terminal
+from evaluated import evaluation, riddles, sure, tags, topics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.console import Console
+
+from unimc import MultipleChoiceExample, inert
+from unimc.evaluation import Evaluation, EvaluationSet
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</td></tr></table><h1>over</h1>",
+    '\'" onmouseover="alert(1)',
+    "--><!-- <a href='javascript:alert(1)'>天</a>",
+    "| a | b |\n| --- | --- |",
+    "ends in a backslash \\",
+    "\\| and \\\\| and \\`",
+    "a\n\n# heading\n\n- item\n1. one\n> quoted\n---",
+    "行\r\n行\u2028行\u0085行",
+    "`code` *em* **strong** __under__ ~~gone~~ _a_ 'b_c_d'",
+    "```\nfence\n```",
+    "[link](https://example.com) ![picture](https://example.com/x.png) [ref]: x",
+    "<https://example.com> https://example.com www.example.com",
+    "&lt;b&gt; &amp; &#60;b&#62;",
+    "$x^2$ {{ 7 * 7 }} {% raw %} ${x} %s {0}",
+    "[bold red]rich[/bold red] [link=https://example.com]x[/link] :skull:",
+    "\x1b[31mred\x1b[0m \x1b]8;;https://example.com\x07here\x1b]8;;\x07 \x9b31m \x1b[2J",
+    "\x00null \x08\x08 back \x7f",
+    "report\u202etxt.exe \u2066mixed\u2069",
+    "../../etc/passwd",
+    "C:\\Windows\\system32",
+    "=cmd|'/c calc'!A1",
+)
+TERMINAL_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def ids(text: str) -> str:
+    return ascii(text)[:24]
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Evaluation:
+    """Every hostile text as label, option, passage, question, second text, id and name of a task and of the model."""
+    labels = [f"{text} {number}" for number, text in enumerate(HOSTILE)]
+    examples = [
+        MultipleChoiceExample(labels, text, text, text, label=number, id=text) for number, text in enumerate(HOSTILE)
+    ]
+    fixed = EvaluationSet(
+        HOSTILE[5], HOSTILE[17], examples, label_names=tuple(labels), family=HOSTILE[0], source=HOSTILE[3]
+    )
+    wrong = [sure(labels[(number + 1) % len(labels)]) for number in range(len(labels))]
+    few = topics(labels[:4], name=HOSTILE[0], labels=labels[:4], variant=HOSTILE[9])
+    several = tags([[label] for label in labels[:6]], name=HOSTILE[12], labels=labels)
+    own = riddles([0] * len(HOSTILE), name=HOSTILE[19])
+    return evaluation(
+        (fixed, wrong),
+        (few, [sure(labels[0])] * 4),
+        (several, [sure(labels[7])] * 6),
+        (own, [sure(f"b{number}") for number in range(len(HOSTILE))]),
+        name=HOSTILE[1],
+    )
+
+
+@pytest.fixture(scope="module")
+def files(hostile: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return hostile.write(tmp_path_factory.mktemp("hostile"))
+
+
+# ---- one text
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ids)
+def test_a_text_in_a_cell_of_markdown_is_read_as_itself(text: str) -> None:
+    source = f"| a | b |\n| --- | --- |\n| {inert.markdown(text)} | right |\n"
+    tokens = [*flat(source)]
+    assert [token.type for token in tokens if token.type.endswith("td_open")] == ["td_open"] * 2
+    assert not kinds(tokens) - {"table", "thead", "tbody", "tr", "th", "td", "inline", "text", "text_special"}
+    assert plain(tokens)[-2:] == [inert.visible(text).strip(), "right"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ids)
+def test_a_text_in_a_line_of_markdown_is_read_as_itself(text: str) -> None:
+    tokens = [*flat(f"- Model: {inert.markdown(text)}.\n")]
+    assert not kinds(tokens) - {"bullet_list", "list_item", "paragraph", "inline", "text", "text_special"}
+    assert plain(tokens) == [f"Model: {inert.visible(text)}."]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ids)
+def test_no_address_in_a_text_becomes_a_link_by_itself(text: str) -> None:
+    """GitHub makes links of addresses without any marks around them."""
+    assert not re.search(r"https?://|www\.", inert.markdown(text))
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ids)
+def test_a_text_steers_no_terminal(text: str) -> None:
+    out = io.StringIO()
+    Console(file=out, force_terminal=True, width=300, color_system="truecolor").print(inert.terminal(text))
+    assert not TERMINAL_CONTROLS.search(out.getvalue())
+    assert out.getvalue() == f"{inert.visible(text)}\n"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="\\`*_{}[]()<>|~$&#:/w.@!'\"-+=; \n\tab1天。é\u00a0\u202e\x1b", max_size=24))
+def test_no_text_at_all_breaks_out_of_its_cell(text: str) -> None:
+    tokens = [*flat(f"| a | b |\n| --- | --- |\n| {inert.markdown(text)} | right |\n")]
+    assert not kinds(tokens) - {"table", "thead", "tbody", "tr", "th", "td", "inline", "text", "text_special"}
+    assert [cell.strip() for cell in plain(tokens)[-2:]] == [inert.visible(text).strip(), "right"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="ab 天", max_size=80), st.integers(12, 60))
+def test_a_cut_text_is_no_longer_than_asked_for_and_keeps_both_ends(text: str, most: int) -> None:
+    short = inert.cut(text, most)
+    assert len(short) <= max(most, 0)
+    head, mark, tail = short.partition(" … ")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert (short == text) is not bool(mark)
+
+
+def test_what_has_no_form_is_shown_by_its_code_and_the_rest_as_it_is() -> None:
+    assert inert.visible("a\x1b[31m\x9b\u202e天\ud800\n b") == "a\\x1b[31m\\x9b\\u202e天\\ud800 b"
+    assert inert.visible("👩‍👩‍👧 é ไทย العربية") == "👩‍👩‍👧 é ไทย العربية"
+    assert inert.markdown("snake_case_name, 蛇_形, 3 * 4") == r"snake_case_name, 蛇_形, 3 \* 4"
+
+
+# ---- the report
+
+
+def test_the_report_holds_our_marks_and_pictures_alone(files: Path) -> None:
+    text = (files / "report.md").read_text(encoding="utf-8")
+    assert not TERMINAL_CONTROLS.search(text)
+    tokens = [*flat(text)]
+    assert not kinds(tokens) & {
+        "html_block",
+        "html_inline",
+        "link",
+        "fence",
+        "code_block",
+        "blockquote",
+        "hr",
+        "strong",
+        "s",
+    }
+    assert {token.attrs["src"] for token in tokens if token.type == "image"} == {
+        *("plot.png", "reliability.png", "confusion-1.png", "confusion-2.png"),
+    }
+    code = [token.content for token in tokens if token.type == "code_inline"]
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in code)
+
+
+def test_every_table_of_the_report_has_its_columns(files: Path) -> None:
+    text = (files / "report.md").read_text(encoding="utf-8")
+    rows = [*table_rows(text)]
+    assert len(rows) == sum(line.startswith("|") for line in text.splitlines()) - text.count("\n| ---")
+    assert all(found == expected for found, expected in rows)
+
+
+def test_texts_stand_in_the_report_as_they_are(files: Path) -> None:
+    """Those of the surest mistakes, all equally sure: the first ten."""
+    tokens = [*flat((files / "report.md").read_text(encoding="utf-8"))]
+    cells = set(plain(tokens))
+    for text in HOSTILE[:10]:
+        assert inert.visible(text).strip() in cells
+        assert inert.visible(f"{text} ‖ {text} ‖ {text}").strip() in cells
+
+
+class Tags(HTMLParser):
+    """Tags with their attributes, and the texts of cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.cells: list[str] = []
+        self.comments: list[str] = []
+        self.open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag in ("td", "th"):
+            self.cells.append("")
+            self.open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = self.open and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.cells[-1] += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data)
+
+
+def parsed(file: Path) -> Tags:
+    found = Tags()
+    found.feed(file.read_text(encoding="utf-8"))
+    return found
+
+
+OURS = {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "h1",
+        "h2",
+        "nav",
+        "a",
+        "div",
+        "p",
+        "em",
+        "code",
+        "ul",
+        "li",
+        "img",
+    ),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "id", "href", "class", "dir", "src", "alt"}
+
+
+def test_the_page_holds_our_tags_and_attributes_alone(files: Path) -> None:
+    page = parsed(files / "report.html")
+    assert {tag for tag, _ in page.seen} <= OURS
+    assert {name for _, attributes in page.seen for name in attributes} <= ATTRIBUTES
+    assert not page.comments
+    for tag, attributes in page.seen:
+        assert tag != "a" or re.fullmatch(r"#s\d+", attributes["href"] or "")
+        assert tag != "img" or str(attributes["src"]).startswith("data:image/png;base64,")
+        assert attributes.get("class") in (None, "left", "wide")
+    ids_of_page = [attributes["id"] for _, attributes in page.seen if "id" in attributes]
+    assert len(ids_of_page) == len(set(ids_of_page))
+
+
+def test_texts_stand_on_the_page_as_they_are(files: Path) -> None:
+    cells = set(parsed(files / "report.html").cells)
+    for text in HOSTILE[:10]:
+        assert inert.visible(text) in cells
+
+
+def test_no_name_becomes_a_path(files: Path) -> None:
+    assert sorted(path.name for path in files.iterdir()) == [
+        *("confusion-1.png", "confusion-2.png", "plot.png", "predictions.jsonl"),
+        *("reliability.png", "report.html", "report.md", "results.json"),
+    ]
+
+
+def test_tables_of_an_evaluation_steer_no_terminal(hostile: Evaluation) -> None:
+    from unimc import comparison
+
+    results = hostile.to_dict()
+    suite = {
+        **{"name": HOSTILE[17], "source": HOSTILE[17], "published": []},
+        "tasks": {HOSTILE[17]: f"{results['tasks'][1]['task']}:{results['tasks'][1]['split']}"},
+    }
+    out = io.StringIO()
+    for table in [*hostile.tables(), comparison.text_table(results, suite)]:
+        Console(file=out, width=400).print(table)
+    assert not TERMINAL_CONTROLS.search(out.getvalue())
+
+
+# ---- two evaluations
+
+
+@pytest.fixture(scope="module")
+def two(files: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The hostile evaluation, and one that is right everywhere else."""
+    other = tmp_path_factory.mktemp("other")
+    for name in ("results.json", "predictions.jsonl"):
+        (other / name).write_bytes((files / name).read_bytes())
+    lines = json_lines(files / "predictions.jsonl")
+    for line in lines:
+        line["correct"] = True
+        line["answer"] = line["gold"]
+        if not isinstance(line["gold"], list):
+            line["label"] = [*line["scores"]].index(line["gold"])
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    (other / "predictions.jsonl").write_text(text, encoding="utf-8")
+    return files, other
+
+
+def test_a_comparison_is_as_inert(two: tuple[Path, Path], tmp_path: Path) -> None:
+    said = terminal.unimc(
+        *("compare", *two, "--resamples", 0, "--list", 100, "--output", tmp_path, "--all", tmp_path / "rows.jsonl")
+    )
+    assert said.code == 0, said.err
+    assert not TERMINAL_CONTROLS.search(said.out)
+    tokens = [*flat((tmp_path / "compare.md").read_text(encoding="utf-8"))]
+    assert not kinds(tokens) & {"html_block", "html_inline", "link", "image", "fence", "code_inline", "strong", "s"}
+    cells, page = set(plain(tokens)), parsed(tmp_path / "compare.html")
+    assert {tag for tag, _ in page.seen} <= OURS
+    for text in HOSTILE:  # as ids, of which sixty characters are shown
+        assert inert.visible(inert.cut(text, 60)).strip() in cells
+        assert inert.visible(inert.cut(text, 60)) in page.cells
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("compare.html", "compare.json", "compare.md", "rows.jsonl"),
+    ]
+    rows = json_lines(tmp_path / "rows.jsonl")
+    assert {row["passage"] for row in rows} >= set(HOSTILE)
+
+
+def test_errors_about_hostile_files_steer_no_terminal(two: tuple[Path, Path], tmp_path: Path) -> None:
+    for name in ("results.json", "predictions.jsonl"):
+        (tmp_path / name).write_bytes((two[0] / name).read_bytes())
+    first, *others = (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").split("\n")
+    (tmp_path / "predictions.jsonl").write_text("\n".join([first, first, *others]), encoding="utf-8")
+    said = terminal.unimc("compare", two[0], tmp_path)
+    assert said.code == 2
+    assert "line 2: two rows have the id '<script>" in said.err
+    (tmp_path / "predictions.jsonl").write_text("\n".join(others), encoding="utf-8")
+    said = terminal.unimc("compare", two[0], tmp_path)
+    assert said.code == 2
+    assert not TERMINAL_CONTROLS.search(said.err)
+
+
+def test_half_a_character_in_a_file_is_shown_and_written_again(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """JSON can say what UTF-8 can't."""
+    folder = tmp_path / "half"
+    folder.mkdir()
+    (folder / "results.json").write_bytes((two[1] / "results.json").read_bytes())
+    lines = (two[1] / "predictions.jsonl").read_bytes().decode().split("\n")
+    line = {**json.loads(lines[0]), "passage": "half \ud800"}
+    (folder / "predictions.jsonl").write_text("\n".join([json.dumps(line), *lines[1:]]), encoding="utf-8")
+    said = terminal.unimc(
+        *("compare", folder, two[0], "--resamples", 0, "--list", 100),
+        *("--output", tmp_path / "out", "--all", tmp_path / "out.jsonl"),
+    )
+    assert said.code == 0, said.err
+    assert r"half \ud800" in (tmp_path / "out/compare.html").read_text(encoding="utf-8")
+    rows = json_lines(tmp_path / "out.jsonl")
+    assert "half \ud800" in {row["passage"] for row in rows}
+
+
+# ---- how files are read
+
+
+def json_lines(file: Path) -> list[Any]:
+    """Lines end in \\n alone: texts may hold other characters that `splitlines` takes for ends."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+def flat(text: str) -> Iterator[Any]:
+    """Tokens as CommonMark with tables and strike-through reads them, raw HTML allowed."""
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    for token in reader.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def kinds(tokens: list[Any]) -> set[str]:
+    return {re.sub("_(?:open|close)$", "", token.type) for token in tokens}
+
+
+def plain(tokens: list[Any]) -> list[str]:
+    """The texts of lines and cells, marks taken off."""
+    return ["".join(child.content for child in token.children or ()) for token in tokens if token.type == "inline"]
+
+
+def table_rows(text: str) -> Iterator[tuple[int, int]]:
+    """Cells of every row that is read as one, beside those of its head."""
+    head = found = 0
+    for token in flat(text):
+        if token.type == "thead_open":
+            head = 0
+        elif token.type == "th_open":
+            head += 1
+        elif token.type == "tr_open":
+            found = 0
+        found += token.type in ("th_open", "td_open")
+        if token.type == "tr_close":
+            yield found, head
+
+
+def test_what_is_not_made_inert_would_be_noticed() -> None:
+    """So that the tests above can fail."""
+    tokens = [*flat("<b>x</b> [a](b) `c` **d** ~~e~~\n\n| a |\n| --- |\n| b | c |\n")]
+    assert kinds(tokens) >= {"html_inline", "link", "code_inline", "strong", "s", "table"}
