@@ -1,0 +1,77 @@
+"""The page of benchmarks/few_shot.py says of every cell what the draws gave, and leaves out what was not run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import _few_shot_page
+
+    yield _few_shot_page
+    sys.modules.pop("_few_shot_page")
+
+
+def cell(strategy: str, k: int, draw: int, value: float, **changes: Any) -> dict[str, Any]:
+    own = {"trained": 2_000, "parameters": 100_000, "bytes": 9_000, "steps": 60, "seconds": 30.0, "memory": 2**30}
+    found = {
+        "strategy": strategy,
+        "task": "fewclue_notes",
+        "k": k,
+        "draw": draw,
+        "value": value,
+        "stopped": "all steps",
+    }
+    return {**found, **own, **changes}
+
+
+CELLS = [
+    cell("zero-shot", 0, 0, 0.5),
+    cell("lora", 8, 0, 0.7),
+    cell("lora", 8, 1, 0.8, stopped="seconds"),
+    cell("prompt-tuning", 8, 0, 0.49),
+    cell("prompt-tuning", 8, 1, 0.52),
+    cell("p-tuning", 8, 0, 0.3),
+    cell("p-tuning", 8, 1, 0.4),
+]
+
+
+def results(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"settings": {"tasks": ["fewclue_notes", "other"], "about": "two draws"}, "cells": cells}
+
+
+def test_mean_and_deviation_and_what_is_away_from_zero_shot(page: Any) -> None:
+    lines = page.page(results(CELLS), None).splitlines()
+    assert "| zero-shot | 0 | 50.0 |  |" in lines
+    assert "| lora | 8 | 75.0 ± 7.1 ▲ |  |" in lines
+    assert "| prompt-tuning | 8 | 50.5 ± 2.1 |  |" in lines
+    assert "| p-tuning | 8 | 35.0 ± 7.1 ▼ |  |" in lines
+
+
+def test_what_it_took_counts_the_runs_that_time_ended(page: Any) -> None:
+    (line,) = [line for line in page.page(results(CELLS), None).splitlines() if line.startswith("| lora | 8 | 2,000")]
+    assert line == "| lora | 8 | 2,000 | 2.00% | 0.01 MB | 60 | 30 | 1 of 2 | 1,024 MiB |"
+
+
+def test_memory_that_could_not_be_measured_is_left_empty(page: Any) -> None:
+    text = page.page(results([cell("lora", 8, 0, 0.7, memory=None)]), None)
+    assert "| 0 of 1 |  |" in text
+
+
+def test_published_figures_stand_below_ours(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "published.csv"
+    path.write_text(
+        "model,parameters,setting,notes,average\nsome model,100M,few-shot,61.5,61.5\nother,,zero-shot,40,40\n",
+        encoding="utf-8",
+    )
+    text = page.page(results(CELLS), path)
+    assert "| some model 100M, published (few-shot) | | 61.5 |  |" in text
+    assert "other, published" not in text

@@ -1,0 +1,150 @@
+"""The few labelled rows: drawn by label, a part held out, rare labels repeated, options drawn where there are many."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import floor
+
+from unimc.example import InputError, MultipleChoiceExample
+from unimc.randomness import generator
+
+_NONE = "none of them"
+_MOST_REPEATS = 10
+"""Of one row in an epoch: a label with a single row would otherwise be learned by heart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Rows for one adaptation.
+
+    Attributes:
+        training: rows to train on.
+        held_out: rows that say when to stop; () where there are too few.
+        warnings: what is wrong with the rows, a line each.
+    """
+
+    training: tuple[MultipleChoiceExample, ...]
+    held_out: tuple[MultipleChoiceExample, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def labels_of(example: MultipleChoiceExample, fixed: bool) -> tuple[str, ...]:
+    """The labels that a row counts for: its right options' names, or one for all rows where each has its own options.
+
+    Raises:
+        InputError: if the row has no label.
+    """
+    if example.right is None:
+        raise example.error("no label; adapting needs the right option of every row")
+    if not fixed:
+        return ("rows",)
+    return tuple(example.names[right] for right in example.right) or (_NONE,)
+
+
+def draw(
+    examples: Sequence[MultipleChoiceExample],
+    k: int | None,
+    *,
+    seed: int,
+    held_out: float,
+    label_names: Sequence[str] | None,
+    number: int = 0,
+) -> Drawn:
+    """So many rows of each label, and of them a part held out.
+
+    The draw is a function of (seed, number, the rows): with a larger k the same rows come, and more. Where several
+    labels may hold, rows are taken in a drawn order while one of their labels still has fewer than k; where each row
+    has its own options, k counts rows.
+
+    Args:
+        examples: labelled rows.
+        k: rows of each label; all if None, none if 0.
+        seed: of the draws.
+        held_out: share of each label's rows; at least one of four rows or more, none of fewer.
+        label_names: the fixed labels; None where each row has its own options.
+        number: which of several draws.
+
+    Raises:
+        InputError: if a row has no label.
+    """
+    if k == 0:
+        return Drawn(())
+    fixed = label_names is not None
+    order = generator(seed, number, "draw").permutation(len(examples)).tolist()
+    counts: Counter[str] = Counter()
+    groups: dict[str, list[MultipleChoiceExample]] = defaultdict(list)  # by the label that a row was taken for
+    for place in order:
+        labels = labels_of(examples[place], fixed)
+        rarest = min(labels, key=lambda label: counts[label])
+        if k is None or counts[rarest] < k:
+            counts.update(labels)
+            groups[rarest].append(examples[place])
+    training, held = [], []
+    for label in sorted(groups):
+        rows = groups[label]
+        aside = max(floor(held_out * len(rows)), 1) if held_out and len(rows) >= 4 else 0
+        held += rows[len(rows) - aside :]
+        training += rows[: len(rows) - aside]
+    return Drawn(tuple(training), tuple(held), tuple(_warnings(counts, k, label_names)))
+
+
+def _warnings(counts: Mapping[str, int], k: int | None, label_names: Sequence[str] | None) -> list[str]:
+    if label_names is None:
+        have = sum(counts.values())
+        return [f"only {have} rows where {k} were asked for"] if k is not None and have < k else []
+    missing = [name for name in label_names if not counts.get(name)]
+    found = []
+    if missing:
+        found.append(
+            f"no row of {len(missing)} of {len(label_names)} labels ({_some(missing)}): for these the model is left "
+            "with what it knew, and may forget it"
+        )
+    few = [f"{name} {counts[name]}" for name in label_names if k is not None and 0 < counts.get(name, 0) < k]
+    if few:
+        found.append(f"fewer than {k} rows of {len(few)} of {len(label_names)} labels ({_some(few)})")
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def in_epoch(rows: Sequence[MultipleChoiceExample], *, balance: bool, fixed: bool) -> list[int]:
+    """Which rows an epoch goes through: every one, and with `balance` those of rare labels several times.
+
+    Each label then has about as many as the most frequent one, and no row comes more than ten times.
+    """
+    if not balance or not fixed:
+        return list(range(len(rows)))
+    of = [labels_of(row, fixed) for row in rows]
+    counts = Counter(label for labels in of for label in labels)
+    most = max(counts.values())
+    # A row with several labels is repeated as its most frequent one asks, so that none comes too often.
+    times = [min(_MOST_REPEATS, round(most / max(counts[label] for label in labels))) for labels in of]
+    return [place for place, often in enumerate(times) for _ in range(max(often, 1))]
+
+
+def with_some_options(example: MultipleChoiceExample, most: int, seed: int, epoch: int) -> MultipleChoiceExample:
+    """The example with its right options and others drawn by (seed, epoch, example), in the order they were given.
+
+    Raises:
+        InputError: if there are more right options than that.
+    """
+    if len(example.options) <= most:
+        return example
+    right = example.right or ()
+    if len(right) > most:
+        raise InputError(str(example.error(f"{len(right)} right options don't fit {most} options")))
+    others = [place for place in range(len(example.options)) if place not in right]
+    random = generator(seed, epoch, "some options", f"{example.task}/{example.id}")
+    drawn = random.permutation(others)[: most - len(right)].tolist()
+    kept = sorted([*right, *drawn])
+    return replace(
+        example,
+        options=tuple(example.options[place] for place in kept),
+        names=tuple(example.names[place] for place in kept),
+        label=None if example.label is None else kept.index(example.label),
+        labels=None if example.labels is None else tuple(kept.index(place) for place in example.labels),
+    )
