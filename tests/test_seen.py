@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import tiny
 from unimc import InputError, MultipleChoiceExample, UniMC
 from unimc.checkpoint import load
 from unimc.evaluation import EvaluationSet, evaluate_task
-from unimc.seen import FILE, Seen, hashes, merged, seen
+from unimc.seen import FILE, Seen, hashes, merged, seen, together
 
 
 def examples(task: str, texts: list[str]) -> list[MultipleChoiceExample]:
@@ -64,9 +65,15 @@ def test_two_trainings_add_up() -> None:
     assert all(np.array_equal(texts, np.unique(texts)) for texts in both.values())
 
 
+def test_what_two_stages_drew_from_a_split_is_listed_once() -> None:
+    one, other = {"task": "a", "split": "train", "rows": 3}, {"task": "a", "split": "test", "rows": 1}
+    assert together([one, other, one]) == [{**one, "rows": 6}, other]
+    assert together([one, {"task": "a", "split": "train"}]) == [{"task": "a", "split": "train"}]
+    assert one["rows"] == 3
+
+
 def test_a_checkpoint_keeps_the_hashes_and_an_evaluation_marks_its_result(tmp_path: Path) -> None:
-    checkpoint = tiny.checkpoint("bert")
-    checkpoint.training_texts = hashes(examples("训练", ["一只猫", "two dogs"]))
+    checkpoint = replace(tiny.checkpoint("bert"), training_texts=hashes(examples("训练", ["一只猫", "two dogs"])))
     checkpoint.save(tmp_path)
     again = load(tmp_path)
     assert again.training_texts.keys() == {"训练"}

@@ -113,6 +113,18 @@ def default() -> str:
     raise InputError(f"the default model {DEFAULT!r} is not installed; name a folder, a hub id, or one of: {others}")
 
 
+def named(name: str | None) -> str:
+    """The name given, or that of the model that is taken when none is.
+
+    Raises:
+        InputError: if that one is not installed.
+    """
+    if name is None:
+        default()
+        return DEFAULT
+    return name
+
+
 def resolve(name_or_path: str | Path) -> str:
     """What to open for a model's name: the folder of a bundled model, or what was given, if it isn't the name of one.
 

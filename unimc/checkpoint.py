@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
@@ -86,7 +87,7 @@ class Checkpoint:
             "answers": self.answers.to_dict(),
             "answer_ids": {name: [pair.yes_id, pair.no_id] for name, pair in self.answers.pairs.items()},
             "max_length": self.max_length,
-            "trained_on": self.trained_on,
+            "trained_on": seen.together(self.trained_on),
             "licences": self.licences,
             "calibration": self.calibration,
             "versions": {package: version(package) for package in ("unimc", "torch", "transformers")},
@@ -130,6 +131,11 @@ def load(
             it.
     """
     name = bundled.resolve(name_or_path)
+    if adapter := _adapter(name):
+        # By its name, as the command line finds its commands: it stands to the right of this module.
+        opened = import_module("unimc.adaptation.folder").opened
+        made: Checkpoint = opened(name, adapter, dtype=dtype, attention=attention, dropout=dropout, weights=weights)
+        return made
     config = _part(name, "config.json", AutoConfig)
     implementation = attention_implementation(family_of(config), attention)
     if dropout is not None:
@@ -167,9 +173,18 @@ def load_encoder(name_or_path: str | Path) -> Encoder:
         InputError: as `load`, but for the weights.
     """
     name = bundled.resolve(name_or_path)
+    if _adapter(name):
+        whole = load(name, weights=False)
+        return Encoder(whole.tokenizer, whole.model.layout, whole.max_length)
     config = _part(name, "config.json", AutoConfig)
     layout = family_of(config).layout(config)
     return Encoder(_tokenizer(name, config), layout, _entry(name).get("max_length", DEFAULT_MAX_LENGTH))
+
+
+def _adapter(name: str) -> dict[str, Any]:
+    """`unimc.json` of a folder that holds an adapter of another model (`unimc.adaptation`); {} of any other."""
+    entry = _entry(name) if Path(name).is_dir() else {}
+    return entry if "adapter" in entry else {}
 
 
 def _tokenizer(name: str, config: Any) -> Any:

@@ -245,7 +245,7 @@ class Encoder:
         return kept
 
     def _tokenised(self, examples: Sequence[MultipleChoiceExample]) -> list[Parts]:
-        if len(self._known) > _CACHED_TEXTS:
+        if max(len(self._known), len(self._checked)) > _CACHED_TEXTS:
             self._known.clear()
             self._checked.clear()
         often = dict.fromkeys(text for example in examples for text in (*example.options, example.question))

@@ -33,6 +33,21 @@ def merged(one: Hashes, other: Hashes) -> Hashes:
     return {task: np.union1d(one.get(task, nothing), other.get(task, nothing)) for task in {**one, **other}}
 
 
+def together(trained_on: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks trained on, each split once: what several stages of a training drew from it is added up."""
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for entry in trained_on:
+        key = entry.get("task"), entry.get("split")
+        before = found.get(key)
+        if before is None:
+            found[key] = dict(entry)
+        elif "rows" in before and "rows" in entry:
+            before["rows"] += entry["rows"]
+        else:
+            before.pop("rows", None)  # how many there were altogether is not on record
+    return list(found.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What of a task a checkpoint saw in training.

@@ -34,6 +34,9 @@ def bundle(
     output: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
     name: Annotated[str | None, typer.Option(help="The model's name; the output folder's if not given.")] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights on disk: float16, bfloat16 or float32.")] = "float16",
+    max_length: Annotated[
+        int | None, typer.Option(help="The most tokens in a row by default; as trained if not given.", min=16)
+    ] = None,
     pieces: Annotated[
         int | None, typer.Option(help="Cut the vocabulary to so many pieces; texts of these are read as before.")
     ] = None,
@@ -54,6 +57,7 @@ def bundle(
     import torch
 
     from unimc import bundled, vocabulary
+    from unimc.adaptation.folder import AdaptedCheckpoint
     from unimc.checkpoint import load
 
     if dtype not in _DTYPES:
@@ -65,8 +69,11 @@ def bundle(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output} is there already; remove it, or name another folder")
     checkpoint = load(model, dtype=getattr(torch, dtype))
+    if isinstance(checkpoint, AdaptedCheckpoint):
+        checkpoint = checkpoint.plain()
     if checkpoint.fresh_head:
         raise InputError(f"{model} has no masked-LM head of its own; train it before it is bundled")
+    _set_max_length(checkpoint, max_length)
     for parameter, weight in checkpoint.model.backbone.named_parameters():
         if not torch.isfinite(weight).all():
             raise InputError(f"{model}: {parameter} is not finite in {dtype}; use --dtype float32 or bfloat16")
@@ -98,6 +105,16 @@ def bundle(
     typer.echo(f"bundled: {output}, {size / 1e6:.1f} MB ({'within' if fits else 'more than'} the {limit})")
 
 
+def _set_max_length(checkpoint: Checkpoint, max_length: int | None) -> None:
+    """Training takes shorter rows than answers may: what was never cut reads further, as far as positions go."""
+    if max_length is None:
+        return
+    most = checkpoint.model.layout.positions
+    if max_length > most:
+        raise InputError(f"--max-length {max_length}: this backbone has {most} positions; give at most that")
+    checkpoint.max_length = max_length
+
+
 def _slim_tokenizer(folder: Path) -> None:
     path = folder / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
@@ -116,9 +133,11 @@ def _card(
     bias: PronounBias | None,
 ) -> str:
     from unimc.model_card import Subject, card
+    from unimc.seen import together
 
     family = checkpoint.model.family
     entry = _json(model / "unimc.json") if (model / "unimc.json").is_file() else {}
+    entry["trained_on"] = together(entry.get("trained_on", []))
     run = _json(model.parent / "config.json") if (model.parent / "config.json").is_file() else {}
     subject = Subject(
         name=made.name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from unimc.commands.arguments import Model, check_device
 from unimc.commands.options_file import read_options
 from unimc.example import InputError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def classify(
     text: Annotated[str, typer.Argument(help="The text to judge.", show_default=False)],
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
+    model: Model = None,
     options: Annotated[
         str | None,
         typer.Option(
@@ -63,17 +64,18 @@ def classify(
 ) -> None:
     """Classify one text by options you name.
 
-    Example: unimc classify "The striker scored twice." --options "sports,politics" --model runs/quickstart_en/final
+    Example: unimc classify "The striker scored twice." --options "sports,politics"
     """
     if (options is None) == (options_file is None):
         raise InputError('give either --options, as --options "sports,politics", or --options-file')
-    _check_device(device)
+    check_device(device)
+    from unimc import bundled
     from unimc.answer_rule import AnswerRule
     from unimc.inference import UniMC
 
     AnswerRule.of(multi_label, threshold, top_k if multi_label else None)  # an error now, not after loading
 
-    found = UniMC.from_pretrained(model, device=device, backend=backend).classify(
+    found = UniMC.from_pretrained(bundled.named(model), device=device, backend=backend).classify(
         text,
         _wordings(options) if options_file is None else read_options(options_file),
         question=question,
@@ -109,16 +111,3 @@ def _wordings(options: str | None) -> list[str]:
     if not any(wordings):
         raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
     return wordings
-
-
-def _check_device(device: str | None) -> None:
-    """Raises `InputError` for a device that torch doesn't know or that this machine lacks."""
-    if device is None:
-        return
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"--device {device!r} can't be used here ({reason}); try cpu") from error

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from unimc.commands.arguments import Model
+
 
 def export(
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
     output: Annotated[Path, typer.Option(help="Folder to write; an export that is there is replaced.")],
+    model: Model = None,
     int8: Annotated[
         bool,
         typer.Option("--int8", help="Linear layers and word embeddings in eight bits: faster, and a third as big."),
@@ -21,11 +23,12 @@ def export(
 ) -> None:
     """Write a model for onnxruntime: faster on a CPU. Needs pip install 'unimc[onnx]'.
 
-    Example: unimc export --model runs/quickstart_en/final --output runs/quickstart_en/onnx --int8
+    Example: unimc export --output runs/onnx --int8
     """
+    from unimc import bundled
     from unimc.backends import export as exporting
     from unimc.checkpoint import load
 
-    difference = exporting.export(load(model), output, int8=int8, opset=opset)
+    difference = exporting.export(load(bundled.named(model)), output, int8=int8, opset=opset)
     size = sum(path.stat().st_size for path in output.glob("model.onnx*")) / 1e6
     typer.echo(f"written to {output}: {size:.1f} MB; on sample rows, no logit differs by more than {difference:.1g}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unimc.commands.arguments import Model
 from unimc.commands.asked_rows import Asked, Check, Make
 from unimc.commands.part_files import Part, json_line
 from unimc.commands.processes import check_processes
@@ -39,7 +40,7 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)] = "",
+    model: Model = None,
     options: Annotated[
         str | None, typer.Option(help="The candidate answers for every row, separated by commas.", show_default=False)
     ] = None,
@@ -98,10 +99,8 @@ def predict(
     A run that was broken off goes on where it was; `accelerate launch --no_python unimc predict …` shares the rows
     over processes.
 
-    Example: unimc predict mails.csv --text message --options "delivery,refund" --model runs/quickstart_en/final
+    Example: unimc predict mails.csv --text message --options "delivery,refund"
     """
-    if not model:
-        raise InputError("no model; name a folder or a hub id with --model")
     if (file is None) == (json_file is None):
         raise InputError("give one file: FILE with --options or --task, or --json FILE in the released UniMC's form")
     if on_error not in ("stop", "skip"):
@@ -109,6 +108,7 @@ def predict(
     columns = _Columns(prefix, multi_label, top_k, skips=on_error == "skip")
     from accelerate import Accelerator
 
+    from unimc import bundled
     from unimc.answer_rule import AnswerRule
     from unimc.inference import UniMC
     from unimc.stored_calibration import find
@@ -129,6 +129,7 @@ def predict(
         _check_first(path, None if columns.skips and task else check, columns)
     elif columns.skips:
         raise InputError("--on-error skip is for FILE; a file in the released UniMC's form is read whole")
+    model = bundled.named(model)
     loaded = UniMC.from_pretrained(model, device=state.device if backend == "torch" else None, backend=backend)
     found = find(loaded.checkpoint.calibration, calibration) if calibration is not None else None
     rule = AnswerRule.of(multi_label, threshold, top_k if multi_label else None, found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from converters.held_out import tasks as named_tasks
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import Model, comma_separated
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 def robustness(
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model.", show_default=False)],
     tasks: Annotated[
         str,
         typer.Option(
@@ -27,6 +26,7 @@ def robustness(
             show_default=False,
         ),
     ],
+    model: Model = None,
     shuffles: Annotated[int, typer.Option(help="Other orders of the options to try; 0 for none.")] = 3,
     wordings: Annotated[bool, typer.Option(help="Whether to try the tasks' other wordings.")] = True,
     limit: Annotated[int, typer.Option(help="The most examples of each task, drawn by the seed.")] = 500,
@@ -44,8 +44,9 @@ def robustness(
 ) -> None:
     """Count the answers that other orders of the options change, and measure other wordings.
 
-    Example: unimc robustness --model runs/quickstart_en/final --tasks sample_en_topic --shuffles 5
+    Example: unimc robustness --tasks sample_en_topic --shuffles 5
     """
+    from unimc import bundled
     from unimc import robustness as measuring
     from unimc.commands.tables import show
     from unimc.commands.tasks_to_sets import evaluation_set
@@ -59,6 +60,7 @@ def robustness(
     if not shuffles and not wordings:
         raise InputError("--shuffles 0 and --no-wordings leave nothing to do; leave one of them out")
     drawn: dict[str, Any] = {"data_dir": data_dir, "limit": limit, "seed": seed}
+    model = bundled.named(model)
     sets = []
     for card, split in named_tasks(named):
         asked = evaluation_set(card, split or None, **drawn)

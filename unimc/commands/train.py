@@ -44,7 +44,7 @@ def train(
 
     from converters.mixture import Mixture
     from converters.mixture import resolved as resolved_mixture
-    from unimc.checkpoint import load
+    from unimc.checkpoint import Checkpoint, load
     from unimc.commands.run_config import RunConfig
     from unimc.commands.tables import show_mixture
     from unimc.run_folder import RunFolder
@@ -75,6 +75,8 @@ def train(
     # What is quick to find wrong comes first: the backbone, then the tasks' names, then their rows.
     set_seed(recipe.training.seed)  # a fresh head is drawn here, the same on every process
     checkpoint = load(recipe.backbone, dropout=recipe.training.dropout)
+    if type(checkpoint) is not Checkpoint:
+        raise InputError(f"{recipe.backbone} is an adapter; name its base, or write it out whole (unimc adapt --merge)")
     mixture = Mixture.from_mapping({**drawn, "progress": accelerator.is_main_process})
     validate = _validation(recipe, data)
     examples = mixture.examples()
