@@ -18,6 +18,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c $(CONSTRAINTS)
 
+DOCS_TESTS := $(addprefix tests/test_,documentation.py docs_site.py notebook.py serving_docs.py)
+
 # A stamp is made when its step has succeeded, and is out of date when what it installs has changed.
 RUNTIME := $(VENV)/.unimc-runtime
 DEV := $(VENV)/.unimc-dev
@@ -47,10 +49,10 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart test lint types format constraints clean
+.PHONY: help venv quickstart test lint types format constraints clean docs docs-test wheel-test wheel-environment audit
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 venv: $(DEV)  ## a virtual environment with everything for development: .venv, or VENV=elsewhere
 
@@ -76,6 +78,22 @@ types: $(DEV)  ## check the types
 format: $(DEV)  ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(DEV)  ## build the documentation as a site: build/site (nothing is fetched, by the build or by its pages)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html; with its search: $(BIN)/mkdocs serve"
+
+docs-test: $(DEV)  ## run what the documentation shows, at reduced size, and build the site
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_FLAGS) $(DOCS_TESTS)
+
+wheel-test: $(DEV)  ## build the wheel, install it into an empty environment elsewhere, and use it there
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(BIN)/python tests/wheel_proof.py build "$$scratch" && \
+	$(MAKE) --no-print-directory wheel-environment VENV="$$scratch/venv" WHEEL="$$(echo "$$scratch"/*.whl)" && \
+	$(BIN)/python tests/wheel_proof.py use "$$scratch/venv/bin/python"
+
+audit: $(DEV)  ## look the pinned dependencies up in the advisories of the Python package index
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(CONSTRAINTS)
 
 clean:  ## remove caches and build leftovers (keeps .venv, backbones and runs)
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -105,6 +123,11 @@ $(RUNTIME): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@$(install_torch)
 	$(INSTALL) -e .
 	@touch $@
+
+# Of `wheel-test`: the wheel as a user installs it, with nothing of the checkout.
+wheel-environment: | $(BIN)/python
+	@$(install_torch)
+	$(INSTALL) "$(WHEEL)"
 
 $(DEV): $(RUNTIME)
 	$(INSTALL) -e '.[dev]'

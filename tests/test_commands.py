@@ -16,7 +16,7 @@ import pytest
 from launching import ROOT
 
 import converters
-from unimc import InputError
+from unimc import InputError, bundled
 from unimc.cli import COMMANDS, main
 from unimc.commands.tasks_to_sets import json_set
 
@@ -184,15 +184,8 @@ def test_show_prints_brackets_of_a_text_as_they_are(tmp_path: Path, unimc: Unimc
 
 
 @pytest.mark.parametrize("task", ["sample_en_topic", "sample_zh_topic"])
-def test_show_takes_the_backbone_of_the_tasks_language_if_no_model_is_named(
-    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unimc: Unimc
-) -> None:
-    """Its weights are not needed."""
-    monkeypatch.chdir(tmp_path)
-    backbone = tmp_path / "backbones" / ("minilm-l6" if "_en_" in task else "e5-small-zh-en")
-    shutil.copytree(launching.sample_model(), backbone)
-    (backbone / "model.safetensors").unlink()
-    assert unimc("show", task) == unimc("show", task, "--model", launching.sample_model())
+def test_show_takes_the_bundled_tokenizer_if_no_model_is_named(task: str, unimc: Unimc) -> None:
+    assert unimc("show", task) == unimc("show", task, "--model", bundled.default())
 
 
 def test_what_users_typed_is_printed_as_typed(tmp_path: Path, unimc: Unimc) -> None:

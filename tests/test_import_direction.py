@@ -67,6 +67,7 @@ CHAIN = (
     "plots",
     "pronoun_bias",
     "model_card",
+    "hub",
     "report",
     "results",
     "answering",
@@ -92,6 +93,7 @@ CHAIN = (
     "adapters",
     "serving",
     "cli",
+    "__main__",
     "commands",
 )
 """Modules and packages of `unimc` from left to right; a new one is put where it belongs. Within a package all is free.

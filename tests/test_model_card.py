@@ -56,7 +56,7 @@ SUBJECT = Subject(
     dtype="float16",
     entry=ENTRY,
     terms={"open": (1, 300), "non-commercial": (0, 0), "not-stated": (1, 100)},
-    run=RUN,
+    runs=[RUN],
     datasets=["somebody/letters"],
     results=[{"model": {"fingerprint": "5a1e"}, "tasks": [TASK]}],
     fingerprint="5a1e",
@@ -74,6 +74,13 @@ def test_the_hub_reads_its_metadata() -> None:
     assert data.datasets == ["somebody/letters"]
     (result,) = data.eval_results
     assert (result.dataset_name, result.metric_type, result.metric_value) == ("weather", "accuracy", 0.625)
+
+
+def test_stages_of_a_training_are_told_in_their_order() -> None:
+    second = {"backbone": "runs/x/final", "training": {"seed": 1, "epochs": 1, "batch_size": 16, "accumulation": 2}}
+    said = text(replace(SUBJECT, runs=[RUN, {**second, "mixture": {"held_out": []}}]))
+    assert said.index("From the backbone `tiny`") < said.index("Then, stage 2: seed 1, 1 epoch(s), 32 examples a step")
+    assert "Held out" not in said, "the second stage held nothing out"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +147,7 @@ def test_a_language_that_it_was_not_trained_in_is_no_language_of_it() -> None:
 
 
 def test_what_is_not_on_record_is_said_to_be_so() -> None:
-    bare = replace(SUBJECT, entry={"answers": ENTRY["answers"]}, terms={}, run=None, datasets=[], results=[], bias=None)
+    bare = replace(SUBJECT, entry={"answers": ENTRY["answers"]}, terms={}, runs=[], datasets=[], results=[], bias=None)
     said = text(bare)
     assert "## Training\n\nNot on record." in said
     assert "## Results\n\nNone on record." in said

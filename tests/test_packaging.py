@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -12,12 +13,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import wheel_proof
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import unimc
-from unimc import pypi_backbones
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("unimc", "converters")
@@ -87,9 +88,10 @@ def test_the_changelog_knows_the_version() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_data_file_is_package_data(package: str) -> None:
     """Task cards, samples and `py.typed` reach the wheel, also from folders that are no packages of their own."""
-    patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]
     homes = [file.parent for file in (ROOT / package).rglob("__init__.py")]
-    packed = {file for home in homes for pattern in patterns for file in home.glob(pattern)}
+    packed = {file for home in homes for pattern in patterns["*"] for file in home.glob(pattern)}
+    packed |= {file for pattern in patterns.get(package, ()) for file in (ROOT / package).glob(pattern)}
     data = {
         file
         for file in (ROOT / package).rglob("*")
@@ -113,12 +115,75 @@ def test_the_console_command_exists() -> None:
     assert callable(getattr(import_module(home), name))
 
 
-def test_the_makefile_installs_the_packages_that_carry_the_backbones() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = {
-        kind: re.findall(rf"^{kind}_(?:en|zh) := (\S+)$", makefile, flags=re.MULTILINE)
-        for kind in ("BACKBONE", "PACKAGE")
-    }
-    assert dict(zip(named["BACKBONE"], named["PACKAGE"], strict=True)) == {
-        name: source.requirement for name, source in pypi_backbones._SOURCES.items()
-    }
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wheel_proof.build(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
+    assert wheel_proof.missing(wheel) == set()
+    assert wheel_proof.foreign(wheel) == set()
+
+
+@pytest.mark.slow
+def test_the_package_index_takes_the_wheel(wheel: Path) -> None:
+    assert wheel.stat().st_size < wheel_proof.LIMIT
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+    """The dependencies are those of this environment; `make wheel-test` installs them too."""
+    python = wheel_proof.borrowing_environment(tmp_path / "environment", wheel)
+    commands = [step.command for step in wheel_proof.use(python)]
+    if not any("evaluate" in command for command in commands):
+        pytest.skip("no model is bundled in this checkout: the commands that ask one were not run")
+
+
+def test_the_package_is_a_program_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "unimc", "tasks", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "python -m unimc tasks" in done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_that_completes_commands_in_a_shell_is_printed_without_torch(shell: str) -> None:
+    code = (
+        f"import sys; from unimc.cli import main; sys.argv = ['unimc', '--show-completion', '{shell}']\n"
+        "try: main()\nexcept SystemExit as ended: assert not ended.code\n"
+        "assert not {'torch', 'transformers', 'datasets', 'numpy'} & sys.modules.keys()"
+    )
+    # Typer's own switch: take the shell that is named, not the one that the tests happen to run in.
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **named}, capture_output=True, text=True, check=True
+    )
+    assert "_UNIMC_COMPLETE" in done.stdout
+
+
+def completions(line: str) -> list[str]:
+    """What bash is offered at the end of a line."""
+    words = line.split(" ")
+    asking = {"_UNIMC_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    code = (
+        "import sys; from unimc.cli import main; sys.argv = ['unimc']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'transformers', 'datasets', 'numpy'} & sys.modules.keys()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **asking}, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("unimc cla", ["classify"]),
+        ("unimc predict --opt", ["--options", "--options-file"]),
+        ("unimc task ch", ["check"]),
+    ],
+)
+def test_a_shell_completes_commands_and_options(line: str, offered: list[str]) -> None:
+    assert completions(line) == offered

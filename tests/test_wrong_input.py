@@ -244,15 +244,6 @@ def test_a_device_that_is_not_there(device: str, say: Say) -> None:
     assert "\n" not in said
 
 
-def test_show_without_a_model_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
-    monkeypatch.chdir(tmp_path)
-    for language, name in (("en", "minilm-l6"), ("zh", "e5-small-zh-en")):
-        said = say("show", f"sample_{language}_topic")
-        assert said == (
-            f"no model named, and backbones/{name} is not there; give --model, or run: unimc backbone {name}"
-        )
-
-
 def test_tasks_of_a_language_or_family_that_does_not_exist(say: Say) -> None:
     assert say("tasks", "--language", "cn") == "no task of language 'cn'; there are: en, zh"
     assert say("tasks", "--family", "sentimnet") == "no task of family 'sentimnet'; did you mean 'sentiment'?"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from unimc.inert import markdown
 from unimc.pronoun_bias import PronounBias
-from unimc.sections import cell, interval, line, percent
+from unimc.sections import interval, line, percent
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCard
@@ -41,7 +42,7 @@ class Subject:
         dtype: of the weights on disk.
         entry: the content of its `unimc.json`.
         terms: for each kind of licence ("open", "non-commercial", "not-stated"): (training sets, rows).
-        run: the resolved configuration of its training run; None if it isn't on hand.
+        runs: the resolved configurations of its trainings, the first one first; none if they aren't on hand.
         datasets: ids of its training sets on the hub.
         results: contents of `results.json`.
         fingerprint: of the weights that are shipped, as evaluations give it.
@@ -55,7 +56,7 @@ class Subject:
     dtype: str
     entry: Mapping[str, Any]
     terms: Mapping[str, tuple[int, int]]
-    run: Mapping[str, Any] | None = None
+    runs: Sequence[Mapping[str, Any]] = ()
     datasets: Sequence[str] = ()
     results: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     fingerprint: str = ""
@@ -126,7 +127,7 @@ def _summary_in_chinese(subject: Subject) -> str:
     terms = f"训练集中{'、'.join(closed)}，商用前请逐一查阅。" if closed else ""
     return (
         f"**中文摘要**：本模型以多项选择的形式零样本回答{spoken}自然语言理解任务（分类、情感、推理、常识等），"
-        f"参数量 {subject.parameters / 1e6:.1f}M，训练数据共 {len(trained)} 个数据集、"
+        f"参数量 {subject.parameters / 1e6:.1f}M，训练数据共 {len({row.get('task') for row in trained})} 个数据集、"
         f"{sum(row.get('rows') or 0 for row in trained):,} 条。{order}{scores}{terms}"
         "不应单独用于对个人有重大影响的决定。"
     )
@@ -158,8 +159,9 @@ def _limits(subject: Subject) -> str:
         f"- Languages: {', '.join(_LANGUAGES.get(name, name) for name in subject.languages) or 'none on record'}. "
         "Texts in others are read, but nothing is known of the answers."
         + (f" It has answer pieces for {', '.join(others)} too, but was not trained in it." if others else ""),
-        f"- Length: trained on rows of {entry.get('max_length', 'unknown')} tokens at most. Longer passages are cut "
-        "(and counted), unless windows over them are asked for; many or long options are scored in groups.",
+        f"- Length: it answers in rows of {entry.get('max_length', 'unknown')} tokens at most"
+        f"{_trained_length(subject)}. Longer passages are cut (and counted), unless windows over them are asked for; "
+        "many or long options are scored in groups.",
         "- The wording of question and options moves results, often by several points; try it on examples of your own.",
         "- The order of the options can't change the scores, but for rounding."
         if subject.order_invariant
@@ -174,30 +176,40 @@ def _limits(subject: Subject) -> str:
     return "\n".join(lines)
 
 
+def _trained_length(subject: Subject) -> str:
+    """What is known of the rows it learnt from."""
+    most = max((run.get("training", {}).get("max_length") or 0 for run in subject.runs), default=0)
+    return f", and was trained in rows of {most}" if most else ""
+
+
 def _training(subject: Subject) -> str:
     trained = subject.entry.get("trained_on", [])
     parts = []
-    if subject.run is not None:
-        run, how = subject.run, subject.run.get("training", {})
+    for number, run in enumerate(subject.runs):
+        how = run.get("training", {})
         loss = how.get("loss", {})
         weights = ", ".join(f"{name[2:]} {loss[name]:g}" for name in ("w_mlm", "w_omlm", "w_op") if name in loss)
+        start = f"From the backbone `{_last(run.get('backbone', ''))}`" if not number else f"Then, stage {number + 1}"
         parts.append(
-            f"From the backbone `{_last(run.get('backbone', ''))}`, seed {how.get('seed')}, {how.get('epochs')} "
-            f"epoch(s), {how.get('batch_size')} examples a step, learning rate {how.get('learning_rate')}, rows of "
-            f"{how.get('max_length')} tokens at most, weights of the losses: {weights or 'not on record'}."
+            f"{start}: seed {how.get('seed')}, {how.get('epochs')} epoch(s), "
+            f"{(how.get('batch_size') or 0) * (how.get('accumulation') or 1)} examples a step, learning rate "
+            f"{how.get('learning_rate')}, rows of {how.get('max_length')} tokens at most, weights of the losses: "
+            f"{weights or 'not on record'}."
         )
-        if held_out := run.get("mixture", {}).get("held_out"):
-            names = ", ".join(entry if isinstance(entry, str) else entry["task"] for entry in held_out)
-            parts.append(f"Held out, with every row that overlaps them: {names}.")
+    held_out = [run.get("mixture", {}).get("held_out") or [] for run in subject.runs]
+    names = [[entry if isinstance(entry, str) else entry["task"] for entry in entries] for entries in held_out]
+    if names and (everywhere := [name for name in names[0] if all(name in others for others in names)]):
+        parts.append(f"Held out, with every row that overlaps them: {', '.join(everywhere)}.")
     if versions := subject.entry.get("versions"):
         parts.append("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".")
     if trained:
         total = sum(row.get("rows") or 0 for row in trained)
         table = [line(["task", "split", "language", "rows"]), line(["---", "---", "---", "---:"])]
         table += [
-            line([cell(str(row.get(key, ""))) for key in ("task", "split", "language", "rows")]) for row in trained
+            line([markdown(str(row.get(key, ""))) for key in ("task", "split", "language", "rows")]) for row in trained
         ]
-        parts += [f"{total:,} examples of {len(trained)} tasks:", "\n".join(table)]
+        tasks = len({row.get("task") for row in trained})
+        parts += [f"{total:,} examples of {tasks} tasks:", "\n".join(table)]
     return "\n\n".join(parts) or "Not on record."
 
 
@@ -230,7 +242,7 @@ def _results(subject: Subject) -> str:
             figure = task["figures"][primary]
             name = task["task"] + (f" ({task['variant']})" if task.get("variant") else "")
             cells = [name, task["split"], f"{task['examples']:,}", primary, percent(figure["value"]), interval(figure)]
-            table.append(line(map(cell, [*cells, percent(task["chance"]), task["seen"]["status"]])))
+            table.append(line(map(markdown, [*cells, percent(task["chance"]), task["seen"]["status"]])))
     others = [one for one in subject.results if one["model"]["fingerprint"] != subject.fingerprint]
     measured = "Measured on the weights in this folder."
     if others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,12 @@ def adapt(
             help="zero-shot, fine-tuning, lora, prompt-tuning, p-tuning, p-tuning-mlp, p-tuning-v2, prompt-and-model."
         ),
     ] = "fine-tuning",
-    k: Annotated[str, typer.Option("--k", help="Rows of each label: a number, 0 for zero-shot, or all.")] = "all",
+    k: Annotated[
+        str,
+        typer.Option(
+            "--k", help="Rows of each label (of several tasks: of each task): a number, 0 for zero-shot, or all."
+        ),
+    ] = "all",
     draws: Annotated[int, typer.Option(help="How often rows are drawn and the model adapted.", min=1)] = 1,
     split: Annotated[str, typer.Option(help="With --task and no FILE: the split that rows are drawn from.")] = "train",
     variant: Annotated[str | None, typer.Option(help="With --task: another wording than the default.")] = None,
@@ -176,6 +182,8 @@ def adapt(
     show(found.table())
     for shot in found.shots:
         typer.echo(f"model: {shot.folder} ({shot.size / 1e6:.2f} MB)")
+    if file is not None:
+        typer.echo(f"next: {_next(file, asked, found.shots[0].folder)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +195,23 @@ class _Rows:
     multi_label: bool
     evaluation: EvaluationSet | None = None
     wordings: Mapping[str, Sequence[MultipleChoiceExample]] | None = None
+
+
+def _next(file: Path, asked: Asked, folder: str) -> str:
+    """The command that asks new rows in the words that the model learned here."""
+    given = {
+        "--text": asked.text,
+        "--options": asked.options,
+        "--options-file": asked.options_file,
+        "--question": asked.question or None,
+        "--task": asked.task,
+        "--variant": asked.variant,
+        "--language": asked.language,
+    }
+    words = ["unimc", "predict", f"NEW{file.suffix}"]
+    words += [one for option, value in given.items() if value is not None for one in (option, str(value))]
+    words += ["--multi-label"] if asked.multi_label else []
+    return shlex.join([*words, "--model", folder])
 
 
 def _count(k: str) -> int | None:
@@ -223,6 +248,9 @@ def _of_tasks(
     if len(cards) > 1:
         if (evaluate, wordings) != (None, None):
             raise InputError("--evaluate and --wordings have a meaning with one task; measure with unimc evaluate")
+        for one in cards:
+            if one.kind == "multi_label":
+                raise InputError(f"several labels may hold in task {one.name}; adapt to it alone, without other tasks")
         return _Rows([one for each in cards for one in each.load(split, data_dir, None, seed, variant)], None, False)
     if wordings is not None and variant is not None:
         raise InputError("--variant is one wording, --wordings are several; give one of the two")

@@ -138,7 +138,6 @@ def _card(
     family = checkpoint.model.family
     entry = _json(model / "unimc.json") if (model / "unimc.json").is_file() else {}
     entry["trained_on"] = together(entry.get("trained_on", []))
-    run = _json(model.parent / "config.json") if (model.parent / "config.json").is_file() else {}
     subject = Subject(
         name=made.name,
         family=family.name,
@@ -147,13 +146,22 @@ def _card(
         dtype=dtype,
         entry={**entry, "answers": checkpoint.answers.to_dict(), "max_length": checkpoint.max_length},
         terms=_terms(entry),
-        run=run if "mixture" in run else None,
+        runs=_runs(model),
         datasets=_datasets(entry),
         results=evaluations,
         fingerprint=fingerprint,
         bias=bias,
     )
     return str(card(subject).content)
+
+
+def _runs(model: Path) -> list[dict[str, Any]]:
+    """The configurations of the trainings that led to a model, the first one first, where their folders are there."""
+    path = model.parent / "config.json"
+    run = _json(path) if path.is_file() else {}
+    if "mixture" not in run:
+        return []
+    return [*_runs(Path(run["backbone"])), run]
 
 
 def _fingerprint(folder: Path) -> str:
@@ -168,10 +176,12 @@ def _terms(entry: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     notes = [note.removeprefix(_DATA).partition(": ") for note in entry.get("licences", []) if note.startswith(_DATA)]
     kinds = {task: terms(licence) for task, _, licence in notes}
     found = dict.fromkeys((OPEN, NON_COMMERCIAL, NOT_STATED), (0, 0))
+    counted: set[str] = set()
     for row in entry.get("trained_on", []):
         kind = kinds.get(row.get("task"), NOT_STATED)
         sets, rows = found[kind]
-        found[kind] = sets + 1, rows + (row.get("rows") or 0)
+        found[kind] = sets + (row.get("task") not in counted), rows + (row.get("rows") or 0)
+        counted.add(row.get("task"))
     return found
 
 

@@ -90,17 +90,18 @@ def classify(
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
         return
     from rich.table import Table
-    from rich.text import Text
 
+    from unimc import inert
     from unimc.commands.tables import show
 
-    # `Text` prints what users typed as it is; a string would be read as markup, "[red]" and ":cat:" too.
-    table = Table("option", "", title=Text(f"{text[:70]}{'…' if len(text) > 70 else ''}", style="table.title"))
+    title = inert.terminal(f"{text[:70]}{'…' if len(text) > 70 else ''}")
+    title.stylize("table.title")
+    table = Table("option", "", title=title)
     table.add_column("probability", justify="right")
     chosen = {found.names[label] for label in found.labels}
     for name, score in found.top(top_k or len(found.names)):
         mark = "bold green" if name in chosen else ""
-        table.add_row(Text(name), "█" * round(30 * score), f"{score:.3f}", style=mark)
+        table.add_row(inert.terminal(name), "█" * round(30 * score), f"{score:.3f}", style=mark)
     show(table)
     if not chosen:
         typer.echo("none of these: no option is sure enough")

@@ -117,7 +117,7 @@ def cloze(
 
     resources = Resources(
         texts=list(card.load(train_split, data_dir, texts, seed, variant)) if "kpt" in chosen else [],
-        labelled=_labelled(card, train_split, data_dir, variant, chosen, shots, seed),
+        labelled=_labelled(card, train_split, data_dir, variant, chosen, shots, seed, measured),
         example=measured.examples[0],
         related=listed,
         size=size,
@@ -168,14 +168,22 @@ def _check_columns(prompt: ClozePrompt, task: EvaluationSet, where: str) -> None
 
 
 def _labelled(
-    card: Any, split: str, data_dir: Path | None, variant: str | None, chosen: list[str], shots: int, seed: int
+    card: Any,
+    split: str,
+    data_dir: Path | None,
+    variant: str | None,
+    chosen: list[str],
+    shots: int,
+    seed: int,
+    measured: EvaluationSet,
 ) -> list[list[MultipleChoiceExample]]:
     """The draws that the ways need: to search on, and for autoprompt as many to choose by."""
     times = 2 if "autoprompt" in chosen else 1 if "words" in chosen else 0
     if not times:
         return []
     rows = card.load(split, data_dir, variant=variant)
-    return drawn(rows, shots, seed, f"{card.name}:{split}", times=times)
+    known = frozenset(one.fingerprint for one in measured.examples)
+    return drawn(rows, shots, seed, f"{card.name}:{split}", times=times, apart_from=known)
 
 
 def _training_split(card: Any, measured: str, given: str | None) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,26 +96,43 @@ def related_words(path: Path) -> dict[str, list[str]]:
 
 
 def drawn(
-    examples: Sequence[MultipleChoiceExample], shots: int, seed: int, where: str, *, times: int = 1
+    examples: Sequence[MultipleChoiceExample],
+    shots: int,
+    seed: int,
+    where: str,
+    *,
+    times: int = 1,
+    apart_from: Container[int] = (),
 ) -> list[list[MultipleChoiceExample]]:
     """Examples drawn by the seed, so many of every label: `times` lists without an example in common.
+
+    The first list is what `unimc adapt --k SHOTS` adapts to in its draw 0, so that the two can be compared.
+
+    Args:
+        examples: labelled examples of a task with fixed labels.
+        shots: of every label, in each list.
+        seed: of the draw.
+        where: they are from, for errors.
+        times: how many lists.
+        apart_from: fingerprints of the examples that are measured on; none of the same texts is drawn.
 
     Raises:
         InputError: if a label has too few.
     """
-    by_label: dict[str, list[MultipleChoiceExample]] = {}
-    for example in examples:
-        if example.label is not None:
-            by_label.setdefault(example.names[example.label], []).append(example)
+    from unimc.adaptation import draw
+
     names = examples[0].names if examples else ()
-    lists: list[list[MultipleChoiceExample]] = [[] for _ in range(times)]
-    for name in names:
-        there = by_label.get(name, [])
+    found = draw(examples, times * shots, seed=seed, held_out=0, label_names=names, apart_from=apart_from)
+    by_label: dict[str, list[MultipleChoiceExample]] = {name: [] for name in names}
+    for example in found.training:
+        if example.label is not None:
+            by_label[example.names[example.label]].append(example)
+    for name, there in by_label.items():
         if len(there) < times * shots:
             raise InputError(
                 f"{where} has {len(there)} rows of label {shown(name)}, {times * shots} are wanted; lower --shots"
             )
-        picked = random.Random(f"{seed} {where} {name}").sample(there, len(there))  # the first ones, however many
-        for number, one in enumerate(lists):
-            one += picked[number * shots : (number + 1) * shots]
-    return lists
+    return [
+        [example for there in by_label.values() for example in there[number * shots : (number + 1) * shots]]
+        for number in range(times)
+    ]

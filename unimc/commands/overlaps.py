@@ -15,6 +15,7 @@ from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from converters.decontamination import Match
 
@@ -90,13 +91,13 @@ def _table() -> Table:
 
 def _add_rows(table: Table, where: str, total: int, matches: Sequence[tuple[Match, ...]]) -> None:
     """One row for each set in which something was found, and how many examples were found in any."""
-    from rich.markup import escape
-
     from converters.decontamination import KINDS
+    from unimc import inert
 
     def row(found_in: str, counts: Sequence[int]) -> None:
         share = f"{sum(counts) / total:.2%}" if total else ""
-        table.add_row(escape(where), escape(found_in), f"{total:,}", *(f"{count:,}" for count in counts), share)
+        cells = (where, found_in, f"{total:,}", *(f"{count:,}" for count in counts), share)
+        table.add_row(*map(inert.terminal, cells))
 
     sets = sorted({(match.task, match.split) for found in matches for match in found})
     for task, split in sets:
@@ -113,28 +114,30 @@ def _show_pairs(
     shown: int,
 ) -> None:
     """The texts of some pairs side by side, the least similar first: they are the doubtful ones."""
-    from rich.markup import escape
     from rich.table import Table
-    from rich.text import Text
 
+    from unimc import inert
     from unimc.commands.tables import show
 
     groups: dict[tuple[str, str, str, str], list[tuple[MultipleChoiceExample, Match]]] = {}
     for where, example, match in pairs:
         groups.setdefault((where, match.task, match.split, match.kind), []).append((example, match))
     for (where, task, split, kind), group in sorted(groups.items()) if shown > 0 else ():
-        mine, theirs = escape(where), escape(f"{task}:{split}")
-        table = Table(title=f"{kind}: {mine} in {theirs}", show_lines=True)
+        theirs = f"{task}:{split}"
+        table = Table(title=inert.terminal(f"{kind}: {where} in {theirs}"), show_lines=True)
         table.add_column("similarity", justify="right")
-        table.add_column(mine, ratio=1)
-        table.add_column(theirs, ratio=1)
+        table.add_column(inert.terminal(where), ratio=1)
+        table.add_column(inert.terminal(theirs), ratio=1)
         for example, match in sorted(group, key=lambda pair: (pair[1].similarity, pair[0].id))[:shown]:
             other = texts[match.task, match.split, match.id]
-            # Text, not markup: what stands in brackets in a text is printed as it is.
-            table.add_row(f"{match.similarity:.2f}", *(Text(_said(one)) for one in (example, other)))
+            table.add_row(f"{match.similarity:.2f}", _said(example), _said(other))
         show(table)
 
 
-def _said(example: MultipleChoiceExample) -> str:
-    """An example's id and the texts by which it is recognised."""
-    return "\n".join([example.id, *example.recognised_by])
+def _said(example: MultipleChoiceExample) -> Text:
+    """An example's id and the texts by which it is recognised, a line each."""
+    from rich.text import Text
+
+    from unimc import inert
+
+    return Text("\n").join(map(inert.terminal, [example.id, *example.recognised_by]))

@@ -105,9 +105,9 @@ def robustness(
 
 def table(entries: list[dict[str, Any]]) -> Table:
     """A table for the terminal."""
-    from rich.markup import escape
     from rich.table import Table
 
+    from unimc import inert
     from unimc.sections import percent, signed
 
     made = Table("task", caption="changed: answers that another order of the options changes; figures in per cent")
@@ -126,5 +126,5 @@ def table(entries: list[dict[str, Any]]) -> Table:
             (_, default), *others = wordings["each"].items()
             said = ", ".join(f"{name} {percent(one['value'])}" for name, one in others)
             cells += [percent(default["value"]), said, percent(wordings["spread"]), signed(wordings["mean_change"])]
-        made.add_row(escape(entry["task"]), str(entry["examples"]), *map(escape, cells))
+        made.add_row(*map(inert.terminal, [entry["task"], str(entry["examples"]), *cells]))
     return made

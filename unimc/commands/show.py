@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import converters
+from unimc.commands.arguments import Model
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -16,18 +17,11 @@ if TYPE_CHECKING:
     from unimc.encoding import Encoding
 
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
-_BACKBONES = {"en": "minilm-l6", "zh": "e5-small-zh-en"}
 
 
 def show(
     task: Annotated[str, typer.Argument(help="A built-in name or a YAML file.", show_default=False)],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Folder or hub id whose tokenizer is used; if not given, backbones/minilm-l6 for an English task and "
-            "backbones/e5-small-zh-en for a Chinese one, as `unimc backbone` writes them."
-        ),
-    ] = None,
+    model: Model = None,
     split: Annotated[str | None, typer.Option(help="The split; the first one of the card if not given.")] = None,
     index: Annotated[int, typer.Option(help="Which example of the split, from 0.")] = 0,
     variant: Annotated[str | None, typer.Option(help="Another wording than the default.")] = None,
@@ -39,8 +33,10 @@ def show(
 
     Example: unimc show sample_en_topic --index 3
     """
+    from unimc import bundled
+
     card = converters.get(task)
-    model = model or _backbone_for(card.language)
+    model = bundled.named(model)
     split = split or card.split_names[0]
     examples = card.load(split, data_dir, variant=variant)
     if not 0 <= index < len(examples):
@@ -49,6 +45,7 @@ def show(
     from rich.text import Text
 
     from unimc.checkpoint import load_encoder
+    from unimc.inert import visible
 
     example = examples[index]
     encoder = load_encoder(model)
@@ -59,31 +56,24 @@ def show(
         console.print(Text.assemble(*parts), soft_wrap=True)
 
     right = example.right or ()
-    say((example.task, "bold"), f" {example.id}, {example.language}")
+    say((example.task, "bold"), f" {visible(example.id)}, {example.language}")
     for label, text in (("question", example.question), ("passage", example.passage), ("textb", example.textb)):
         if text:
-            say((f"{label:>9}", "dim"), f" {text}")
+            say((f"{label:>9}", "dim"), f" {visible(text)}")
     for option, (name, wording) in enumerate(zip(example.names, example.options, strict=True)):
         mark = ("✓", "bold green") if option in right else " "
-        named = "" if name == wording else f" (name: {name})"
-        say((f"{f'option {option + 1}':>9}", "dim"), " ", mark, f" {wording}", (named, "dim"))
+        named = "" if name == wording else f" (name: {visible(name)})"
+        say((f"{f'option {option + 1}':>9}", "dim"), " ", mark, f" {visible(wording)}", (named, "dim"))
     for number, row in enumerate(encoder.rows(example), start=1):
         say("\n", (f"row {number}", "bold"), f": {len(row)} tokens, {row.truncated} cut")
         console.print(_row_table(encoder.tokenizer.pieces(row.input_ids), row))
 
 
-def _backbone_for(language: str) -> str:
-    """The folder that stands in for a model not named."""
-    name = _BACKBONES[language]
-    folder = Path("backbones") / name
-    if not folder.is_dir():
-        raise InputError(f"no model named, and {folder} is not there; give --model, or run: unimc backbone {name}")
-    return str(folder)
-
-
 def _row_table(pieces: list[str], row: Encoding) -> Table:
     from rich.table import Table
     from rich.text import Text
+
+    from unimc.inert import visible
 
     table = Table(box=None, padding=(0, 1))
     table.add_column("token")
@@ -95,5 +85,5 @@ def _row_table(pieces: list[str], row: Encoding) -> Table:
         option = row.option_ids[place]
         colour = _COLOURS[(option - 1) % len(_COLOURS)] if option else ""  # shared tokens: the terminal's own
         style = f"bold {colour} reverse" if place in masks else colour
-        table.add_row(Text(piece, style), *map(str, numbers))
+        table.add_row(Text(visible(piece), style), *map(str, numbers))
     return table

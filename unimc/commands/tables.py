@@ -24,8 +24,9 @@ def show(table: Table) -> None:
 
 def mixture_table(mixture: Mixture) -> Table:
     """What a mixture took from each task, once its examples were drawn."""
-    from rich.markup import escape
     from rich.table import Table
+
+    from unimc import inert
 
     taken = sum(row.taken for row in mixture.report)
     table = Table("task", "split", "language", "family", "licence", title="training mixture")
@@ -37,7 +38,7 @@ def mixture_table(mixture: Mixture) -> Table:
         options = str(high) if low == high else f"{low}-{high}"
         share = f"{row.taken / taken:.1%}" if taken else ""
         licence = licences.licence_id(row.licence)
-        texts = map(escape, (row.task, row.split, row.language, row.family, licence))
+        texts = map(inert.terminal, (row.task, row.split, row.language, row.family, licence))
         table.add_row(*texts, *counts, options, f"{row.taken:,}", share)
     table.caption = f"{taken:,} examples; dropped: rows that stand in held-out tasks too"
     return table
@@ -45,15 +46,16 @@ def mixture_table(mixture: Mixture) -> Table:
 
 def overlap_table(overlaps: Sequence[OverlapRow]) -> Table:
     """Which training tasks share rows with which held-out splits."""
-    from rich.markup import escape
     from rich.table import Table
+
+    from unimc import inert
 
     table = Table("task", "held-out task", "split", title="rows of held-out tasks, kept out of training")
     for heading in ("exact", "near", "contained"):
         table.add_column(heading, justify="right")
     for row in overlaps:
         counts = (f"{count:,}" for count in (row.exact, row.near, row.contained))
-        table.add_row(*map(escape, (row.task, row.held_out, row.split)), *counts)
+        table.add_row(*map(inert.terminal, (row.task, row.held_out, row.split)), *counts)
     return table
 
 
