@@ -98,7 +98,9 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     config = AdaptConfig(steps=steps, seconds=seconds, precision="bfloat16" if bfloat16 else "float32")
     lines, out = work / "cells.jsonl", console()
-    done = {_key(cell): cell for cell in _read(lines)}
+    how = {"limit": limit, "steps": steps, "seconds": seconds, "bfloat16": bfloat16}
+    how |= {"mixture_rows": mixture_rows, "mixture_seconds": mixture_seconds}
+    done = {_key(cell): cell for cell in _read(lines, how)}
     wanted: list[tuple[Any, ...]] = []
     # Draw by draw and task by task, so that an interrupted program leaves whole comparisons.
     for number in range(draws):
@@ -120,7 +122,7 @@ def main(
         out.print(f"{name}, {way}, k {k}, draw {number} …", end=" ")
         if way.partition("@")[0] == PPT:
             initial = _pretrained(Path(base), way, work, data, replace(config, seconds=mixture_seconds), mixture_rows)
-        cell = {"base": base, "task": name, "strategy": way, "k": k, "draw": number}
+        cell = {"base": base, "task": name, "strategy": way, "k": k, "draw": number, "how": how}
         cell |= _cell(key, _configured(way, config), prepared, initial, work)
         with lines.open("a", encoding="utf-8") as file:
             file.write(json.dumps(cell, ensure_ascii=False) + "\n")
@@ -130,7 +132,9 @@ def main(
         f"{draws} draws, at most {steps} steps and {seconds:g} seconds each; measured on at most {limit:,} rows. "
         f"English: {english.parent.name}; Chinese: {chinese.parent.name}."
     )
-    settings = {"about": about, "tasks": names, "strategies": ways, "threads": threads, "bfloat16": bfloat16}
+    if known := _trained_on(names, bases):
+        about += f" Trained on the task before, so that zero-shot is not: {', '.join(known)}."
+    settings = {"about": about, "tasks": names, "strategies": ways, "threads": threads, **how}
     results = {
         **record(settings),
         "cells": [done[key] for key in sorted(wanted, key=lambda key: (ways.index(key[2]), key[3]))],
@@ -145,10 +149,28 @@ def _key(cell: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(cell[name] for name in ("base", "task", "strategy", "k", "draw"))
 
 
-def _read(lines: Path) -> list[dict[str, Any]]:
+def _read(lines: Path, how: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is done already; a line that was being written when the program was stopped is taken out of the file."""
     if not lines.exists():
         return []
-    return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    whole = [line for line in lines.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    lines.write_text("".join(whole), encoding="utf-8")
+    cells = [json.loads(line) for line in whole]
+    for cell in cells:
+        if cell.get("how") != how:
+            raise InputError(
+                f"{lines} holds cells made with {cell.get('how')}, not {how}; name another folder by --work"
+            )
+    return cells
+
+
+def _trained_on(names: Sequence[str], bases: dict[str, Path]) -> list[str]:
+    """Of these tasks those that a base was trained on, by their own name or that of the rows."""
+    from unimc.checkpoint import load
+
+    language = {name: converters.get(name).language for name in names}
+    seen = {one: {entry["task"] for entry in load(bases[one], weights=False).trained_on} for one in language.values()}
+    return [name for name in names if seen[language[name]] & {name, TASKS[name].rows[0]}]
 
 
 def _configured(way: str, config: Any) -> Any:
@@ -172,10 +194,7 @@ def _rows(asked: Asked, data: Path, limit: int) -> dict[str, Any]:
             return with_some_options(example, most, 0, epoch)
 
     evaluation = EvaluationSet(measured.name, asked.measured[1], examples, measured.label_names)
-    rows = card.load(asked.rows[1], data, 20_000, 0)
-    # Some test rows of a data set stand in its training rows too.
-    known = {one.fingerprint for one in examples}
-    rows = [one for one in rows if one.fingerprint not in known]
+    rows = card.load(asked.rows[1], data, None, 0)
     return {"rows": rows, "labels": card.label_names, "evaluation": evaluation, "vary": vary}
 
 
@@ -189,7 +208,10 @@ def _cell(
     from unimc.inference import UniMC
 
     base, _, _, k, number = key
-    rows = draw(prepared["rows"], k, seed=0, held_out=config.held_out, label_names=prepared["labels"], number=number)
+    # Some test rows of a data set stand in its training rows too.
+    known = {one.fingerprint for one in prepared["evaluation"].examples}
+    drawn = {"seed": 0, "held_out": config.held_out, "label_names": prepared["labels"], "number": number}
+    rows = draw(prepared["rows"], k, **drawn, apart_from=known)
     made = adapt(base, rows, replace(config, seed=number), initial=initial, vary=prepared["vary"], progress=False)
     value = evaluate_task(UniMC(made.checkpoint), prepared["evaluation"], resamples=0, progress=False).primary.value
     folder = work / "model"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from unimc import InputError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -18,6 +21,18 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield _few_shot_page
     sys.modules.pop("_few_shot_page")
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    import few_shot
+
+    yield few_shot
+    for name in ("few_shot", "_few_shot_page", "_program"):
+        if name not in before:
+            sys.modules.pop(name, None)
 
 
 def cell(strategy: str, k: int, draw: int, value: float, **changes: Any) -> dict[str, Any]:
@@ -75,3 +90,18 @@ def test_published_figures_stand_below_ours(page: Any, tmp_path: Path) -> None:
     text = page.page(results(CELLS), path)
     assert "| some model 100M, published (few-shot) | | 61.5 |  |" in text
     assert "other, published" not in text
+
+
+def test_a_half_written_line_is_done_again_and_spoils_none_after_it(program: Any, tmp_path: Path) -> None:
+    lines, how = tmp_path / "cells.jsonl", {"steps": 120}
+    whole = json.dumps({"task": "notes", "how": how}) + "\n"
+    lines.write_text(whole + whole[:20], encoding="utf-8")
+    assert program._read(lines, how) == [{"task": "notes", "how": how}]
+    assert lines.read_text(encoding="utf-8") == whole
+
+
+def test_cells_of_other_settings_are_not_taken_for_those_asked(program: Any, tmp_path: Path) -> None:
+    lines = tmp_path / "cells.jsonl"
+    lines.write_text(json.dumps({"task": "notes", "how": {"steps": 60}}) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="name another folder by --work"):
+        program._read(lines, {"steps": 120})

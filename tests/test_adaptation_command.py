@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,17 @@ rows:
   validation: %s
 """
 
+SEVERAL = """
+name: several
+kind: multi_label
+language: en
+question: what is it about
+passage: "{text}"
+labels: {column: kinds, values: {sport: sport, food: food}}
+rows:
+  train: [{text: a goal, kinds: [sport]}, {text: soup, kinds: [food]}]
+"""
+
 
 @pytest.fixture
 def base(bert_folder: Path) -> Path:
@@ -42,14 +55,16 @@ def base(bert_folder: Path) -> Path:
 def file(folder: Path, language: str = "en") -> Path:
     head, rows = MAILS[language]
     path = folder / f"notes_{language}.csv"
-    path.write_text("\n".join([head, *(",".join(row) for row in rows * 3)]) + "\n", encoding="utf-8")
+    lines = [f"{text} {number},{label}" for number in range(3) for text, label in rows]
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
     return path
 
 
 def card(folder: Path) -> Path:
     rows = [dict(zip(("text", "kind"), row, strict=True)) for row in MAILS["en"][1]]
     path = folder / "notes.yaml"
-    path.write_text(CARD % (json.dumps(rows * 3), json.dumps(rows)), encoding="utf-8")
+    more = [{**row, "text": f"{row['text']} {number}"} for number in range(3) for row in rows]
+    path.write_text(CARD % (json.dumps(more), json.dumps(rows)), encoding="utf-8")
     return path
 
 
@@ -71,7 +86,9 @@ def test_three_commands_from_labelled_rows_to_answers(base: Path, language: str,
     found = results(tmp_path / "out")
     assert (found["k"], found["draws"][0]["training"], found["draws"][0]["held_out"]) == (None, 10, 2)
     answers = tmp_path / "answers.csv"
-    said = terminal.unimc("predict", rows, *asked, "--model", tmp_path / "out" / "final", "--output", answers)
+    after = shlex.split(said.out.partition("next: unimc ")[2])  # what it says to do next can be done
+    assert after[:2] == ["predict", "NEW.csv"]
+    said = terminal.unimc("predict", rows, *after[2:], "--output", answers)
     assert said.code == 0, said.err
     assert len(answers.read_text(encoding="utf-8").splitlines()) == 13
 
@@ -156,9 +173,19 @@ def test_wordings_without_held_out_rows_weigh_the_same(base: Path) -> None:
     assert weights(UniMC.from_pretrained(base, device="cpu"), rows, []) == {"what": 0.5, "which": 0.5}
 
 
+def test_several_labels_are_weighed_by_rows_whose_labels_are_all_right(base: Path) -> None:
+    model = UniMC.from_pretrained(base, device="cpu")
+    asked = MultipleChoiceExample(["sport", "food", "rain"], "what", passage="goal", labels=(), id="1")
+    (answer,) = model.predict([asked], multi_label=True)
+    known = {name: [replace(asked, labels=labels)] for name, labels in (("right", answer.labels), ("wrong", (0, 2)))}
+    assert answer.labels not in ((0, 2), None)
+    assert weights(model, known, known["right"], multi_label=True) == {"right": 1.0, "wrong": 0.0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
+        (("--task", "CARD,SEVERAL"), "several labels may hold in task several"),
         (("--task", "CARD", "--k", "few"), "--k 'few' is no number of rows"),
         (("--task", "CARD", "--strategy", "lore"), "did you mean 'lora'"),
         (("--task", "CARD", "--split", "dev"), "no labelled split 'dev'"),
@@ -176,7 +203,9 @@ def test_what_is_wrong_is_said_in_one_line(
     base: Path, arguments: tuple[Any, ...], problem: str, tmp_path: Path
 ) -> None:
     known = {"CARD": card(tmp_path), "FILE": file(tmp_path)}
-    given = [known.get(one, one) for one in arguments]
+    several = tmp_path / "several.yaml"
+    several.write_text(SEVERAL, encoding="utf-8")
+    given = [f"{known['CARD']},{several}" if one == "CARD,SEVERAL" else known.get(one, one) for one in arguments]
     said = terminal.unimc("adapt", *given, "--model", base, "--output", tmp_path / "out")
     assert said.code == 2
     assert said.err.startswith("error: ")

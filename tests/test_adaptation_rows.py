@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,8 @@ def test_so_many_rows_of_each_label_are_drawn_and_a_quarter_of_each_held_out(k: 
     assert of_labels(found.training + found.held_out) == dict.fromkeys(NAMES, k)
     assert of_labels(found.held_out) == (dict.fromkeys(NAMES, max(k // 4, 1)) if k >= 4 else {})
     assert not set(found.training) & set(found.held_out)
-    assert found.warnings == ()
+    assert bool(found.held_out) == (k >= 4)
+    assert [("none is held out" in warning) for warning in found.warnings] == [True] * (k < 4)
 
 
 def test_a_larger_draw_holds_the_smaller_one() -> None:
@@ -85,6 +87,33 @@ def test_where_each_row_has_its_own_options_rows_are_counted() -> None:
     found = draw(PLENTY, 12, seed=0, held_out=0.25, label_names=None)
     assert (len(found.training), len(found.held_out)) == (9, 3)
     assert "only 90 rows" in draw(PLENTY, 91, seed=0, held_out=0, label_names=None).warnings[0]
+
+
+def test_of_several_tasks_each_gives_as_many_rows() -> None:
+    both = [*PLENTY, *(replace(one, task="other", passage=f"{one.passage} too") for one in PLENTY[:12])]
+    found = draw(both, 8, seed=0, held_out=0.25, label_names=None)
+    assert Counter(one.task for one in found.training) == {"t": 6, "other": 6}
+    assert draw(both, 13, seed=0, held_out=0.25, label_names=None).warnings == (
+        "only 12 rows of other where 13 were asked for",
+    )
+
+
+@given(k=st.sampled_from([4, 9, None]), seed=st.integers(0, 5))
+def test_rows_of_one_text_are_all_trained_on_or_all_held_out(k: int | None, seed: int) -> None:
+    twice = [replace(one, id=f"{one.id} {copy}") for one in rows({"sport": 6, "food": 6}) for copy in range(2)]
+    found = draw(twice, k, seed=seed, held_out=0.25, label_names=NAMES[:2])
+    assert len(found.training + found.held_out) == (24 if k is None else 2 * k)
+    assert not {one.passage for one in found.training} & {one.passage for one in found.held_out}
+
+
+@pytest.mark.parametrize("k", [8, None])
+def test_rows_that_are_measured_on_are_not_drawn(k: int | None) -> None:
+    measured = {one.fingerprint for one in PLENTY[::2]}
+    found = draw(PLENTY, k, seed=0, held_out=0.25, label_names=NAMES, apart_from=measured)
+    texts = {one.fingerprint for one in found.training + found.held_out}
+    assert not texts & measured
+    assert len(texts) == (45 if k is None else 24)
+    assert "rows were left out: their texts are among those measured on" in found.warnings[-1]
 
 
 def test_with_several_labels_each_gets_its_rows_and_rows_without_any_count_too() -> None:

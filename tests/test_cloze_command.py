@@ -12,6 +12,7 @@ from terminal import Said, unimc
 
 import converters
 from unimc.cloze import ClozePrompt
+from unimc.commands.cloze_prompts import drawn
 
 WORDS = {"en": "positive=good, early; negative=late,old", "zh": "好评=好，长；差评=坏"}
 TEMPLATES = {"en": "{passage} It was {mask}.", "zh": "{passage}这是{mask}的。"}
@@ -34,7 +35,7 @@ def training(tmp_path: Path) -> Path:
         "question": "How was it?",
         "passage": "{text}",
         "labels": {"column": "label", "values": {"good": "it is good", "bad": "it is bad"}},
-        "rows": {"train": rows, "test": rows[:3]},
+        "rows": {"train": rows, "test": [{**row, "text": f"{row['text']} again"} for row in rows[:3]]},
     }
     path.write_text(yaml.safe_dump(card), encoding="utf-8")
     return path
@@ -149,6 +150,25 @@ def test_too_few_rows_of_a_label_are_told(bert_folder: Path, training: Path) -> 
     said = unimc("cloze", "--model", bert_folder, *given, "--ways", "autoprompt", "--shots", 3)
     assert said.code == 2
     assert "soups:train has 4 rows of label 'bad', 6 are wanted; lower --shots" in said.err
+
+
+def test_the_rows_are_those_of_adapting_and_none_that_is_measured_on() -> None:
+    from unimc import MultipleChoiceExample
+    from unimc.adaptation import draw
+
+    names = ("good", "bad")
+    rows = [
+        MultipleChoiceExample(names, passage=f"soup {number}", label=number % 2, task="t", id=f"{number}")
+        for number in range(40)
+    ]
+    known = {one.fingerprint for one in rows[:8]}
+    ours = draw(rows, 6, seed=3, held_out=0.25, label_names=names, apart_from=known)
+    (words,) = drawn(rows, 6, 3, "t:train", apart_from=known)
+    first, second = drawn(rows, 6, 3, "t:train", times=2, apart_from=known)
+    assert {one.id for one in words} == {one.id for one in (*ours.training, *ours.held_out)}
+    assert words == first
+    assert not {one.id for one in first} & {one.id for one in second}
+    assert not {one.fingerprint for one in (*first, *second)} & known
 
 
 def test_a_file_of_related_words_is_checked(bert_folder: Path, training: Path, tmp_path: Path) -> None:

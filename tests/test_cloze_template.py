@@ -241,6 +241,10 @@ def test_a_prompt_survives_its_file() -> None:
         ({"template": "{passage} {mask}", "wrods": {}}, "did you mean 'words'?"),
         ({"template": "{passage} {mask}", "words": {"a": "x", "b": "y"}, "scoring": "fast"}, "scoring is 'fast'"),
         ({"template": "{passage} {mask}", "words": {"a": "x", "b": "y"}, "prior": {"x": 1.0}}, "'y' has none"),
+        (
+            {"template": "{passage} {mask}", "words": {"a": "x", "b": "y"}, "prior": 3},
+            "prior is 3; it must hold a number",
+        ),
         ({"template": "{passage} {mask}", "words": {"a": "x", "b": "y"}, "triggers": "late"}, "a list of pieces"),
         (["template"], "is a mapping"),
     ],

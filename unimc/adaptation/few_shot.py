@@ -10,21 +10,28 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from unimc import bundled
 from unimc.adaptation.adapting import Adapted, adapt
 from unimc.adaptation.config import AdaptConfig
 from unimc.adaptation.loop import Tuned, Vary
 from unimc.adaptation.rows import draw
 from unimc.adaptation.wordings import Wordings, in_wordings, varied, weights
 from unimc.bundled import folder_size
+from unimc.checkpoint import load
 from unimc.evaluation import evaluate_task
 from unimc.evaluation_set import PRIMARY, EvaluationSet
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.inference import UniMC
+from unimc.seen import seen
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 RESULTS = "results.json"
+_CAPTION = (
+    "held-out accuracy: before → after, on the rows that chose the step: it looks better than it is; "
+    "measure on other rows with unimc evaluate"
+)
 FORMAT = 1
 """Version of the form of the results; it goes up when a key changes its meaning or goes away."""
 
@@ -121,7 +128,8 @@ class FewShot:
 
         rows = "all rows" if self.k is None else f"{self.k} rows a label"
         title = f"{self.task}: {self.config.strategy} on {rows}"
-        table = Table("", title=title, caption=f"{self.primary} on {self.evaluated}" if self.primary else None)
+        caption = f"{self.primary} on {self.evaluated}" if self.primary else _CAPTION
+        table = Table("", title=title, caption=caption if self.primary or self.k != 0 else None)
         for heading in ("rows", self.primary or "held-out accuracy", "steps", "trained", "seconds", "memory"):
             table.add_column(heading, justify="right")
         if self.zero_shot is not None:
@@ -131,7 +139,7 @@ class FewShot:
             table.add_row(
                 f"draw {shot.number}",
                 f"{shot.training} + {shot.held_out}",
-                _percent(shot.figures.get(self.primary) if self.primary else _held_out(tuned)),
+                _percent(shot.figures.get(self.primary)) if self.primary else _held_out(tuned),
                 f"{tuned.kept} of {tuned.steps}" + ("" if tuned.stopped != "seconds" else " (time)"),
                 f"{tuned.trainable:,}",
                 f"{tuned.seconds:.0f}",
@@ -143,8 +151,10 @@ class FewShot:
         return table
 
 
-def _held_out(tuned: Tuned) -> float | None:
-    return next((check.accuracy for check in tuned.checks if check.step == tuned.kept), None)
+def _held_out(tuned: Tuned) -> str:
+    """What the held-out rows said before the first step and after the one kept; "" without such rows."""
+    kept = [_percent(check.accuracy) for check in tuned.checks if check.step == tuned.kept]
+    return " → ".join([_percent(tuned.checks[0].accuracy), *kept]) if kept and kept[0] else ""
 
 
 def _percent(value: float | None) -> str:
@@ -182,7 +192,7 @@ def few_shot(
         draws: how many; draw n is the same whatever the strategy.
         label_names: the fixed labels; None where each row has its own options.
         multi_label: whether several labels, or none, may hold.
-        evaluation: the rows to measure on; the training's own rows should not be among them.
+        evaluation: the rows to measure on; rows of the same texts are not drawn.
         output: folder to write: `results.json`, and the model in `final`, or of several draws in `draw-N`.
         merge: write LoRA's models whole rather than as adapters.
         initial: see `adapt`.
@@ -206,18 +216,21 @@ def few_shot(
         raise InputError(f"{folder} holds results already; remove it, or name another folder")
     if k == 0 and config.moves.group != "tuning-free":
         config = replace(config, strategy="zero-shot")
+    k = 0 if config.moves.group == "tuning-free" else k
     shots: list[Shot] = []
     warnings: dict[str, None] = {}
     primary = PRIMARY[evaluation.kind] if evaluation is not None else ""
     parameters = 0
+    measured = frozenset(one.fingerprint for one in evaluation.examples) if evaluation is not None else frozenset()
     for number in range(draws):
         rows = draw(
             examples,
-            0 if config.moves.group == "tuning-free" else k,
+            k,
             seed=config.seed,
             held_out=config.held_out,
             label_names=label_names,
             number=number,
+            apart_from=measured,
         )
         warnings |= dict.fromkeys(rows.warnings)
         made = adapt(
@@ -238,7 +251,7 @@ def few_shot(
             model = UniMC(made.checkpoint)
             shot = replace(shot, figures=_figures(model, replace(evaluation, wordings={}), progress))
             if wordings is not None and evaluation.wordings:
-                shares = weights(model, wordings, rows.held_out)
+                shares = weights(model, wordings, rows.held_out, multi_label=multi_label)
                 together = in_wordings(model, evaluation, shares)
                 shot = replace(shot, figures=shot.figures | together, wordings=shares)
         if folder is not None:
@@ -251,6 +264,11 @@ def few_shot(
             warnings[f"draw {number}: no step was better on the held-out rows; the model answers as before"] = None
         if after is not None:
             after(shot, made)
+    if evaluation is not None:
+        known = load(str(base) or bundled.default(), weights=False)
+        of = seen(evaluation.name, evaluation.examples, known.trained_on, known.training_texts)
+        if of.status in ("seen", "overlapping"):
+            warnings[f"the base was trained on {evaluation.name}, or on rows of it: it is not zero-shot there"] = None
     without = None
     if evaluation is not None and config.moves.group == "tuning-free":
         without = shots[0].figures[primary]

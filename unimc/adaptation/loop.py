@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -39,11 +38,14 @@ ALL_STEPS, SECONDS, HELD_OUT = "all steps", "seconds", "held-out rows"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What the held-out rows said after a step: their mean loss, and the share answered right."""
+    """What the held-out rows said after a step: their mean loss, and the share answered right.
+
+    Where several labels may hold there is no such share.
+    """
 
     step: int
     loss: float
-    accuracy: float
+    accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +227,16 @@ class Tuner:
             right += int(correct.sum())
         # Which option is best, where one is: how sure each "yes" is in itself has no say in the answers.
         judged = self.loss if self.multi_label else LossConfig(w_mlm=0.0, w_omlm=0.0, w_op=1.0)
-        return Check(step, float(total(sums, counts, judged)), right / len(lengths))
+        accuracy = None if self.multi_label else right / len(lengths)
+        return Check(step, float(total(sums, counts, judged)), accuracy)
 
-    def _worth(self, check: Check) -> tuple[float, float]:
+    @staticmethod
+    def _worth(check: Check) -> tuple[float, float]:
         """More is better: the accuracy, and of equal ones the loss, which rises with every row that is wrong for sure.
 
         Where several labels may hold, the loss alone.
         """
-        return (0.0 if self.multi_label else check.accuracy), -check.loss
+        return check.accuracy or 0.0, -check.loss
 
     def _sums(self, micro: Any) -> tuple[Tensor, Tensor]:
         batch, targets = micro.batch.to(self.device), micro.targets.to(self.device)
@@ -253,20 +257,19 @@ class Tuner:
 
     def _set(self, rows: Sequence[MultipleChoiceExample], epoch: int, shuffle: bool = True) -> TrainingSet:
         asked = [self.vary(row, epoch) for row in rows] if self.vary is not None else rows
-        made = partial(
-            TrainingSet,
-            asked,
-            answers=self.answers,
-            loss=self.loss,
-            seed=self.config.seed,
-            shuffle_options=shuffle,
-        )
         try:
-            return made(encoder=self.encoder)
+            return self._laid_out(asked, self.encoder, shuffle)
         except InputError:
             if self.longer.max_length <= self.encoder.max_length:
                 raise
-            return made(encoder=self.longer)
+            return self._laid_out(asked, self.longer, shuffle)
+
+    def _laid_out(self, asked: Sequence[MultipleChoiceExample], encoder: Encoder, shuffle: bool) -> TrainingSet:
+        """All of these rows: one that is left out would shift the places of those behind it."""
+        made = TrainingSet(asked, encoder, self.answers, loss=self.loss, seed=self.config.seed, shuffle_options=shuffle)
+        if made.left_out:
+            raise InputError(made.left_out[0])
+        return made
 
 
 def _copied(parameters: Sequence[Tensor]) -> list[Tensor]:

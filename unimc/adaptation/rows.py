@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor
 
@@ -31,7 +31,7 @@ class Drawn:
 
 
 def labels_of(example: MultipleChoiceExample, fixed: bool) -> tuple[str, ...]:
-    """The labels that a row counts for: its right options' names, or one for all rows where each has its own options.
+    """The labels that a row counts for: its right options' names, or its task where each row has its own options.
 
     Raises:
         InputError: if the row has no label.
@@ -39,7 +39,7 @@ def labels_of(example: MultipleChoiceExample, fixed: bool) -> tuple[str, ...]:
     if example.right is None:
         raise example.error("no label; adapting needs the right option of every row")
     if not fixed:
-        return ("rows",)
+        return (example.task,)
     return tuple(example.names[right] for right in example.right) or (_NONE,)
 
 
@@ -51,12 +51,13 @@ def draw(
     held_out: float,
     label_names: Sequence[str] | None,
     number: int = 0,
+    apart_from: Container[int] = (),
 ) -> Drawn:
     """So many rows of each label, and of them a part held out.
 
     The draw is a function of (seed, number, the rows): with a larger k the same rows come, and more. Where several
     labels may hold, rows are taken in a drawn order while one of their labels still has fewer than k; where each row
-    has its own options, k counts rows.
+    has its own options, k counts the rows of each task. Rows of one text are all trained on or all held out.
 
     Args:
         examples: labelled rows.
@@ -65,6 +66,7 @@ def draw(
         held_out: share of each label's rows; at least one of four rows or more, none of fewer.
         label_names: the fixed labels; None where each row has its own options.
         number: which of several draws.
+        apart_from: fingerprints of the examples that are measured on; rows of the same texts are not drawn.
 
     Raises:
         InputError: if a row has no label.
@@ -74,26 +76,45 @@ def draw(
     fixed = label_names is not None
     order = generator(seed, number, "draw").permutation(len(examples)).tolist()
     counts: Counter[str] = Counter()
+    left_out = 0
     groups: dict[str, list[MultipleChoiceExample]] = defaultdict(list)  # by the label that a row was taken for
     for place in order:
         labels = labels_of(examples[place], fixed)
         rarest = min(labels, key=lambda label: counts[label])
-        if k is None or counts[rarest] < k:
-            counts.update(labels)
-            groups[rarest].append(examples[place])
-    training, held = [], []
+        if k is not None and counts[rarest] >= k:
+            continue
+        if examples[place].fingerprint in apart_from:
+            left_out += 1
+            continue
+        counts.update(labels)
+        groups[rarest].append(examples[place])
+    training: list[MultipleChoiceExample] = []
+    held: list[MultipleChoiceExample] = []
     for label in sorted(groups):
         rows = groups[label]
         aside = max(floor(held_out * len(rows)), 1) if held_out and len(rows) >= 4 else 0
         held += rows[len(rows) - aside :]
         training += rows[: len(rows) - aside]
-    return Drawn(tuple(training), tuple(held), tuple(_warnings(counts, k, label_names)))
+    texts = {one.fingerprint for one in held}  # what is trained on must not say when to stop
+    held += [one for one in training if one.fingerprint in texts]
+    training = [one for one in training if one.fingerprint not in texts]
+    warnings = _warnings(counts, k, label_names)
+    if left_out:
+        warnings.append(f"{left_out} rows were left out: their texts are among those measured on")
+    if held_out and training and not held:
+        warnings.append(
+            "no label has 4 rows or more, so none is held out: training goes to the last step, whether it helps or not"
+        )
+    return Drawn(tuple(training), tuple(held), tuple(warnings))
 
 
 def _warnings(counts: Mapping[str, int], k: int | None, label_names: Sequence[str] | None) -> list[str]:
     if label_names is None:
-        have = sum(counts.values())
-        return [f"only {have} rows where {k} were asked for"] if k is not None and have < k else []
+        return [
+            f"only {have} rows of {task or 'the file'} where {k} were asked for"
+            for task, have in counts.items()
+            if k is not None and have < k
+        ]
     missing = [name for name in label_names if not counts.get(name)]
     found = []
     if missing:

@@ -64,7 +64,7 @@ STRATEGIES: tuple[Strategy, ...] = (
         tokens=16,
     ),
 )
-"""The default rates were chosen on training rows (docs/few-shot.md)."""
+"""The default rates were chosen on training rows."""
 
 NAMES = tuple(strategy.name for strategy in STRATEGIES)
 _ALIASES = {"prefix-tuning": "p-tuning-v2", "ppt": "prompt-tuning", "full": "fine-tuning"}

@@ -37,7 +37,9 @@ def varied(wordings: Wordings, seed: int) -> Vary:
     return vary
 
 
-def weights(model: UniMC, wordings: Wordings, held_out: Sequence[MultipleChoiceExample]) -> dict[str, float]:
+def weights(
+    model: UniMC, wordings: Wordings, held_out: Sequence[MultipleChoiceExample], *, multi_label: bool = False
+) -> dict[str, float]:
     """How much the answers in each wording count: by how far above guessing they are on the held-out rows.
 
     Equal ones, where no wording is above guessing, or nothing was held out.
@@ -49,8 +51,9 @@ def weights(model: UniMC, wordings: Wordings, held_out: Sequence[MultipleChoiceE
     gains = {}
     for name, examples in wordings.items():
         rows = [one for one in examples if (one.task, one.id) in wanted]
-        right = sum(found.labels == one.right for found, one in zip(model.predict(rows), rows, strict=True))
-        guessed = sum(1 / len(one.options) for one in rows)
+        answers = model.predict(rows, multi_label=multi_label)
+        right = sum(found.labels == one.right for found, one in zip(answers, rows, strict=True))
+        guessed = sum(0.5 ** len(one.options) if multi_label else 1 / len(one.options) for one in rows)
         gains[name] = max(right - guessed, 0.0)
     whole = sum(gains.values())
     return {name: gain / whole if whole else 1 / len(gains) for name, gain in gains.items()}

@@ -56,7 +56,9 @@ class ClozePrompt:
         if self.prior is None:
             return
         words = [word for words in self.verbalizer.words.values() for word in words]
-        if not isinstance(self.prior, Mapping) or (lacking := [word for word in words if word not in self.prior]):
+        if not isinstance(self.prior, Mapping):
+            raise InputError(f"prior is {shown(self.prior)}; it must hold a number for every word, or be left out")
+        if lacking := [word for word in words if word not in self.prior]:
             raise InputError(f"prior must hold a number for every word; {shown(lacking[0])} has none")
         for word, value in self.prior.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
