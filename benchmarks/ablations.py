@@ -75,6 +75,10 @@ def main(
             "threads": threads,
         }
     )
+    _check_settings(
+        work,
+        {"model": str(backbone.resolve()), "mixture": str(mixture.resolve()), "examples": examples, "limit": limit},
+    )
     out = console()
 
     def one(job: tuple[str, int]) -> None:
@@ -101,6 +105,14 @@ def main(
     results["variants"] = {name: _figures(results["runs"], name) for name in names}
     out.print(_page(results))
     write(results, output, _page(results), _plot, out)
+
+
+def _check_settings(work: Path, settings: dict[str, Any]) -> None:
+    """What runs in a folder have in common: those of other settings would be taken for these."""
+    noted = work / "settings.json"
+    if noted.exists() and (before := json.loads(noted.read_text(encoding="utf-8"))) != settings:
+        raise InputError(f"{work} holds runs with other settings ({before}); choose another --work")
+    noted.write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
 def _mean(result: Mapping[str, Any]) -> float:

@@ -177,7 +177,7 @@ async def _measured(
         await asyncio.gather(*(_client(address, load) for _ in range(count)))
         seconds = time.perf_counter() - start
         after = await _calls(address)
-        memory += load.memory
+        memory += sorted(load.memory)
         loads.append(
             {
                 **{
@@ -240,10 +240,11 @@ async def _client(address: str, load: Load) -> None:
         await _asked(connection, body)
         load.seconds.append(time.perf_counter() - start)
         load.answered += 1
-        if load.answered % load.every == 0:
+        answered = load.answered  # others answer on while the server is asked how it does
+        if answered % load.every == 0:
             page = await _asked(connection, None)
             if (level := _value(page, "process_resident_memory_bytes")) is not None:
-                load.memory.append((load.answered, int(level)))
+                load.memory.append((answered, int(level)))
     connection[1].close()
 
 

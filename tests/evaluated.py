@@ -19,7 +19,7 @@ def answer(example: MultipleChoiceExample, given: Mapping[str, float], threshold
     held = (best,)
     if example.labels is not None:
         held = tuple(place for place, one in enumerate(scores) if one >= threshold)
-    return Prediction(example.options, example.names, scores, scores, best, held)
+    return Prediction(example.options, example.names, scores, scores, best, held, tokens=10)
 
 
 def evaluation(

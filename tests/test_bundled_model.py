@@ -64,9 +64,7 @@ def test_the_order_of_the_options_changes_nothing(model: UniMC, task: str) -> No
     examples = converters.get(task).load("test")[:8]
     order = Random(0).sample(range(len(examples[0].options)), len(examples[0].options))
     shuffled = [
-        MultipleChoiceExample(
-            [one.options[place] for place in order], one.question, one.passage, language=one.language
-        )
+        MultipleChoiceExample([one.options[place] for place in order], one.question, one.passage, language=one.language)
         for one in examples
     ]
     for before, after in zip(model.predict(examples), model.predict(shuffled), strict=True):

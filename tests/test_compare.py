@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import comb
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,21 @@ def figures(a: Path, b: Path, **settings: Any) -> Comparison:
     return compared(pairing.paired(pairing.read(a), pairing.read(b)), **{"resamples": 200, **settings})
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """A task with fixed labels and one with several, of two models."""
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """`folders`, not to be changed."""
     tag_rows = [["体育"], [], ["体育", "财经"], ["音乐"]] * 3
     a = evaluation((topics(RIGHT), given(BAD)), (tags(tag_rows), [sure("体育")] * 12), name="模型甲")
     b = evaluation((topics(RIGHT), given(GOOD)), (tags(tag_rows), [sure(*held) for held in tag_rows]), name="model b")
-    return both(tmp_path, a, b)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("unimc.plots.drawn", lambda *_: {})
+        return both(tmp_path_factory.mktemp("compare"), a, b)
+
+
+@pytest.fixture
+def folders(once: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """A task with fixed labels and one with several, of two models."""
+    return Path(copytree(once[0], tmp_path / "a")), Path(copytree(once[1], tmp_path / "b"))
 
 
 def rewritten(folder: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
@@ -297,6 +306,7 @@ def changed(**changes: Any) -> Callable[[list[dict[str, Any]]], None]:
         (changed(scores={"food": True}), "scores is not a table of numbers"),
         (changed(scores={"snow": 0.5}), "'snow', which is none of the task's labels"),
         (changed(correct="yes"), "correct is not true or false"),
+        (changed(correct=True), "correct is not what gold and answer say"),
         (changed(id=None), "id is None"),
         (changed(passage=3), "passage is 3"),
         (changed(task="else"), "has no task 'else'"),
@@ -348,6 +358,26 @@ def test_the_same_answers_are_not_told_apart(tmp_path: Path) -> None:
     assert "B is 0.0 points above A (50.0 and 50.0)" in said.out
     assert "these rows don't tell them apart" in said.out
     assert "only B right" not in said.out
+
+
+@pytest.mark.parametrize(("rows", "trusted"), [(1, False), (5, False), (6, True)])
+def test_a_verdict_needs_rows_that_tell_them_apart(tmp_path: Path, rows: int, trusted: bool) -> None:
+    """If B wins them all the bootstrap knows no other outcome, however few they are; McNemar's test does."""
+    task = topics(["food"] * rows)
+    a, b = evaluation((task, given(["sport"] * rows))), evaluation((task, given(["food"] * rows)))
+    folders = both(tmp_path, a, b)
+    last = terminal.unimc("compare", *folders, "--resamples", 50).out.splitlines()[-1]
+    assert last.endswith("B is better on these tasks.") is trusted
+    assert last.endswith(f"rows that tell them apart are too few to trust it: {rows}.") is not trusted
+    assert (figures(*folders).wins.p < 0.05) is trusted
+
+
+def test_of_several_labels_rows_with_other_answers_tell_them_apart(tmp_path: Path) -> None:
+    """Neither is right on any row, but B finds more of the labels."""
+    task = tags([["体育", "财经", "音乐"]] * 8)
+    a, b = (evaluation((task, [sure(*held)] * 8)) for held in (["体育"], ["体育", "财经"]))
+    last = terminal.unimc("compare", *both(tmp_path, a, b), "--resamples", 50).out.splitlines()[-1]
+    assert last.endswith("B is better on these tasks.")
 
 
 def test_settings_that_differ_are_named(tmp_path: Path) -> None:

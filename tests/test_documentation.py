@@ -94,7 +94,7 @@ def test_every_command_in_the_documentation_parses(page: str, command: str) -> N
         if "--config" in words:
             assert (ROOT / words[words.index("--config") + 1]).is_file()
     elif first == "make":
-        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert {word for word in words[1:] if "=" not in word and not word.startswith("-")} <= set(targets)
     elif first.endswith(".py"):
         assert (ROOT / first).is_file(), f"{page}: {first} is not there"

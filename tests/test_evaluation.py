@@ -307,7 +307,7 @@ def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_pa
     for task in results["tasks"]:
         assert all(figure.keys() == {"value", "low", "high"} for figure in task["figures"].values())
         assert task.keys() >= {"language", "variant", "family", "source", "kind", "split", "labels", "correct"}
-        assert task["rows"] == task["examples"] > 0
+        assert task["tokens"] > 5 * task["rows"] == 5 * task["examples"] > 0
         assert task["truncated"] == 0
         assert 0 < task["chance"] < 1
         assert 0 < task["majority"] <= 1

@@ -94,12 +94,32 @@ def test_options_come_back_under_their_names(model: UniMC) -> None:
     assert found.answer == found.names[found.label]
 
 
+def test_the_tokens_of_all_rows_are_counted(model: UniMC) -> None:
+    one, long = example(), example(400)
+    rows = model.encoder.rows(one)
+    assert model.predict([one])[0].tokens == sum(map(len, rows))
+    (read,) = model.predict([long], windows="max")
+    assert read.rows > 1
+    assert read.tokens > tiny.POSITIONS > model.predict([long])[0].tokens - 1
+
+
 def test_a_prediction_is_json(model: UniMC) -> None:
     (found,) = model.predict([example()], multi_label=True)
     entry = json.loads(json.dumps(found.to_dict(), ensure_ascii=False))
     assert entry["options"] == OPTIONS
     assert entry["answer"] == found.answer
-    assert entry.keys() >= {"options", "names", "scores", "margins", "label", "labels", "rows", "truncated", "answer"}
+    assert entry.keys() >= {
+        "options",
+        "names",
+        "scores",
+        "margins",
+        "label",
+        "labels",
+        "rows",
+        "tokens",
+        "truncated",
+        "answer",
+    }
 
 
 # ---- many examples
@@ -377,8 +397,3 @@ def test_a_path_or_its_text_will_do(bert_folder: Path) -> None:
 def test_an_unknown_backend_is_refused(bert_folder: Path) -> None:
     with pytest.raises(InputError, match="backend 'tensorflow' is not known; use"):
         UniMC.from_pretrained(bert_folder, backend="tensorflow")
-
-
-def test_without_a_name_nothing_is_guessed() -> None:
-    with pytest.raises(InputError, match="name a folder or a hub id"):
-        UniMC.from_pretrained()

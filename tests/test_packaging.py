@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import wheel_proof
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -23,6 +24,8 @@ import unimc
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("unimc", "converters")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+USED = ("plot", "trackers", "onnx", "adapt", "serve")
+"""The extras of users: not those of people who work on the project."""
 # Distributions whose module has another name.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 NEEDED_UNSEEN = {
@@ -75,6 +78,30 @@ def test_the_constraints_pin_every_declared_dependency_within_its_range() -> Non
     for name, requirement in requirements(extras=True).items():
         assert name in pins, f"{name} has no line in constraints/cpu.txt: make constraints"
         assert requirement.specifier.contains(pins[name]), f"{requirement} does not admit {pins[name]}"
+
+
+def test_the_lowest_versions_are_the_bounds_that_are_declared() -> None:
+    """Of everything that users install, extras included; a bound below what another dependency asks for is raised."""
+    lines = (ROOT / "constraints" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    pins = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines if "==" in line}
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *(line for name in USED for line in extras[name])]
+    for requirement in map(Requirement, wanted):
+        name = canonicalize_name(requirement.name)
+        assert requirement.specifier.contains(pins[name]), f"{requirement} does not admit {pins[name]}: renew it"
+
+
+def test_the_workflow_runs_what_there_is() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))["jobs"]
+    said = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in said:
+        if command.startswith("make "):
+            assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE), command
+        for file in re.findall(r"\b(?:tests|constraints)/[\w.]+", command):
+            assert (ROOT / file).is_file(), file
+    lowest = PROJECT["project"]["requires-python"].removeprefix(">=")
+    assert jobs["test"]["strategy"]["matrix"]["python"][0] == lowest
 
 
 def test_the_version_is_a_release_number() -> None:

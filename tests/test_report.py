@@ -36,7 +36,7 @@ def three() -> Evaluation:
 
 
 def markdown(found: Evaluation) -> str:
-    return report.files(found.to_dict(), lines_of(found))["report.md"].decode()
+    return document_markdown.written(report.document(found.to_dict(), lines_of(found), plots.FILES))
 
 
 def rows(text: str, title: str) -> list[list[str]]:
@@ -165,11 +165,16 @@ def test_so_many_mistakes_are_listed_and_all_are_counted(count: int) -> None:
 
 def test_the_cost_of_every_task_and_of_all_is_given(three: Evaluation) -> None:
     assert rows(markdown(three), "Cost") == [
-        ["1", "topics", "7", "7", "2.0", "3.5", "285.7"],
-        ["2", "riddles", "4", "4", "2.0", "2.0", "500.0"],
-        ["3", "标签", "3", "3", "2.0", "1.5", "666.7"],
-        ["", "all", "14", "14", "6.0", "2.3", "428.6"],
+        ["1", "topics", "7", "7", "70", "2.0", "3.5", "35", "285.7"],
+        ["2", "riddles", "4", "4", "40", "2.0", "2.0", "20", "500.0"],
+        ["3", "标签", "3", "3", "30", "2.0", "1.5", "15", "666.7"],
+        ["", "all", "14", "14", "140", "6.0", "2.3", "23", "428.6"],
     ]
+
+
+def test_what_nobody_counted_or_timed_is_no_zero() -> None:
+    task = {"task": "topics", "examples": 7, "rows": 7, "tokens": 0, "seconds": 0.0}
+    assert cost.section({"tasks": [task]}).rows == [["1", "topics", "7", "7", "–", "0.0", "–", "–", "–"]]
 
 
 def test_memory_is_said_where_it_is_known(three: Evaluation) -> None:

@@ -178,7 +178,7 @@ def test_several_models_share_a_table(tmp_path: Path) -> None:
 def test_models_that_answered_other_examples_are_marked(tmp_path: Path) -> None:
     other = task("天气", examples=300, data_fingerprint="others")
     text = page(tmp_path, evaluation(task("天气")), evaluation(other, name="theirs", weights="b" * 64))
-    assert section(text, "Two tasks")[1][1] == "1,200 / 300*"
+    assert section(text, "Two tasks")[1][1] == r"1,200 / 300\*"
     assert "didn't answer the same examples" in text
 
 

@@ -82,6 +82,7 @@ def test_a_port_that_is_taken_is_said_before_the_model_is_read() -> None:
     [
         (["--host", "no.such.host.invalid"], "error: can't listen on no.such.host.invalid, port 0"),
         (["--max-texts", "0"], "error: the limit of texts is 0; it must be more than 0"),
+        (["--max-seconds", "inf"], "error: the limit of seconds is inf; it must be more than 0, and a number"),
         (["--max-seconds", "-1"], "error: the limit of seconds is -1.0; it must be more than 0"),
         (["--model", "no/such/folder"], "error: 'no/such/folder' is neither a folder here nor a model"),
         (["--device", "abacus"], "error: --device 'abacus' can't be used here"),

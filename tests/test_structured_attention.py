@@ -260,6 +260,12 @@ def test_other_arithmetic_keeps_the_mask() -> None:
 
 
 @torch.no_grad()
+def test_mixed_precision_keeps_the_mask() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        masked(tiny.checkpoint("bert").model, batch_of("bert", [MANY]))
+
+
+@torch.no_grad()
 def test_training_keeps_the_mask() -> None:
     model = UniMCModel(tiny.new_backbone("bert"))
     masked(model.train(), batch_of("bert", [MANY]))

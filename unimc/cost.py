@@ -32,25 +32,29 @@ def section(results: Mapping[str, Any]) -> Section:
     """Seconds and rows of every task and of all together; what memory it took, where that is on record."""
     rows = []
     for number, task in enumerate(results["tasks"], 1):
-        rows.append([str(number), task["task"], *_cells(task["examples"], task["rows"], task["seconds"])])
+        rows.append([str(number), task["task"], *_cells(*(task[name] for name in _COUNTS))])
     if len(rows) > 1:
-        sums = [sum(task[name] for task in results["tasks"]) for name in ("examples", "rows", "seconds")]
-        rows.append(["", "all", *_cells(*sums)])
+        rows.append(["", "all", *_cells(*(sum(task[name] for task in results["tasks"]) for name in _COUNTS))])
     text = (
-        "*Rows*: what the model read; an example takes one, or one for each wording, group of options and window. "
+        "*Rows*: what the model read; an example takes one, or one for each wording, group of options and window; "
+        "*tokens*: of all rows, without padding. "
         "Seconds are those of predicting, without loading the model and the data; of several processes the slowest's."
     )
     memory = results.get("peak_memory") or {}
     said = [f"{count / 2**30:.2f} GiB of {_OF[name]}" for name, count in memory.items()]
     if said:
         text += f" Most memory at a time, model, libraries and data together: {', '.join(said)}."
-    columns = ("#", "task", "examples", "rows", "seconds", "examples/s", "ms/example")
+    columns = ("#", "task", "examples", "rows", "tokens", "seconds", "examples/s", "tokens/s", "ms/example")
     return Section("Cost", columns, rows, Marked(text))
 
 
+_COUNTS = ("examples", "rows", "tokens", "seconds")
 _OF = {"process": "the (main) process", "gpu": "its GPU"}
 
 
-def _cells(examples: int, rows: int, seconds: float) -> list[str]:
-    speed = [f"{examples / seconds:.1f}", f"{1000 * seconds / examples:.1f}"] if seconds else ["–", "–"]
-    return [str(examples), str(rows), f"{seconds:.1f}", *speed]
+def _cells(examples: int, rows: int, tokens: int, seconds: float) -> list[str]:
+    def each(value: float, by: float, digits: int = 1) -> str:
+        return f"{value / by:.{digits}f}" if value and by else "–"
+
+    speeds = [each(examples, seconds), each(tokens, seconds, 0), each(1000 * seconds, examples)]
+    return [str(examples), str(rows), str(tokens or "–"), f"{seconds:.1f}", *speeds]

@@ -66,6 +66,7 @@ def averaged(
         label=label,
         labels=labels,
         rows=sum(prediction.rows for prediction in predictions),
+        tokens=sum(prediction.tokens for prediction in predictions),
         truncated=max(prediction.truncated for prediction in predictions),
     )
 

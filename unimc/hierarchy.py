@@ -143,5 +143,6 @@ def _leaves(asked: Sequence[Node], answers: Sequence[Prediction]) -> Prediction:
         label=best,
         labels=(best,),
         rows=sum(answer.rows for answer in answers),
+        tokens=sum(answer.tokens for answer in answers),
         truncated=max(answer.truncated for answer in answers),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import overload
 
@@ -101,6 +102,34 @@ class UniMC:
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a checkpoint that `from_pretrained` opens."""
         self.checkpoint.save(folder)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        card_text: str | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        message: str = "Upload a UniMC model",
+        token: str | None = None,
+    ) -> str:
+        """Uploads the model to the Hugging Face hub, with a card; see `unimc.hub.push` for arguments and errors.
+
+        Returns:
+            Where the model is now; `from_pretrained(repo_id)` opens it.
+        """
+        # By its name, as the command line finds its commands: it stands to the right of this module.
+        push = import_module("unimc.hub").push
+        where: str = push(
+            self.checkpoint,
+            repo_id,
+            card_text=card_text,
+            private=private,
+            revision=revision,
+            message=message,
+            token=token,
+        )
+        return where
 
     @overload
     def classify(  # type: ignore[overload-overlap]  # a string is a sequence of strings too; it comes first

@@ -130,5 +130,6 @@ class UniMCModel(nn.Module):
             and backbone.config._attn_implementation == "sdpa"
             and backbone.dtype == torch.float32
             and option_ids.device.type == "cpu"
+            and not torch.is_autocast_enabled("cpu")
         )
         return structured_attention.plan(option_ids, option_places, backbone.dtype) if possible else None

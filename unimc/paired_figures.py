@@ -78,6 +78,13 @@ class Compared:
         """The figure that the mean is taken of."""
         return next(iter(self.figures))
 
+    @property
+    def apart(self) -> int:
+        """Rows that the primary figure can tell A and B apart by; of several labels, those with other answers."""
+        if self.pair.a["kind"] == "multi_label":
+            return sum(set(one["answer"]) != set(other["answer"]) for one, other in self.pair.lines)
+        return self.wins.only_a + self.wins.only_b
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         task, split = self.pair.key

@@ -17,6 +17,11 @@ from unimc.sections import IN_NATS, in_nats, interval, percent, signed
 
 KIND, FORMAT = "comparison", 1
 """What tells `compare.json` from other files, and the version of its form."""
+FEW = 6
+"""Rows that tell A and B apart, for a verdict: were fewer all won by one, chance would do that in over 5 % (2 / 2⁵).
+
+A bootstrap of so few rows says nothing: where one has won them all, no sample holds anything else.
+"""
 _SETTINGS = {
     "threshold": "threshold",
     "windows": "windows",
@@ -108,10 +113,10 @@ class Report:
         ends = figure.to_dict()
         if ends["low"] is None or ends["low"] <= 0 <= (ends["high"] or 0):
             return f"{said}; the 95 % interval, {interval(ends, signed)}, holds 0: these rows don't tell them apart."
-        better = "B" if figure.value > 0 else "A"
-        return (
-            f"{said}; the 95 % interval, {interval(ends, signed)}, doesn't hold 0: {better} is better on these tasks."
-        )
+        said = f"{said}; the 95 % interval, {interval(ends, signed)}, doesn't hold 0"
+        if (apart := sum(one.apart for one in self.comparison.tasks)) < FEW:
+            return f"{said}, but rows that tell them apart are too few to trust it: {apart}."
+        return f"{said}: {'B' if figure.value > 0 else 'A'} is better on these tasks."
 
     def _alone(self) -> dict[str, list[Key]]:
         a, b = self.a.tasks, self.b.tasks

@@ -188,7 +188,10 @@ def _problem(line: Any, tasks: Mapping[Key, Mapping[str, Any]]) -> str | None:
             return f"{name} is {shown(value)}, {'not a list of options' if several else 'not one of the options'}"
     if not several and line.get("label") != [*scores].index(line["answer"]):
         return "label is not the place of the answer"
-    return None if isinstance(line.get("correct"), bool) else "correct is not true or false"
+    if not isinstance(line.get("correct"), bool):
+        return "correct is not true or false"
+    same = set(names_of(line["gold"])) == set(names_of(line["answer"]))
+    return None if line["correct"] is same else "correct is not what gold and answer say"
 
 
 def _is_task(task: Mapping[str, Any]) -> bool:

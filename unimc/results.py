@@ -137,6 +137,7 @@ class TaskResult:
             "examples": count,
             "correct": sum(self.correct),
             "rows": sum(prediction.rows for prediction in self.predictions),
+            "tokens": sum(prediction.tokens for prediction in self.predictions),
             "several_rows": self.several_rows,
             "truncated": sum(prediction.truncated > 0 for prediction in self.predictions),
             "seconds": self.seconds,

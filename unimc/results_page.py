@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from unimc import results_behaviour, results_tables
+from unimc.inert import markdown
 from unimc.results_files import Entry, Model
-from unimc.results_tables import Key, keys
-from unimc.sections import cell
+from unimc.results_tables import Key, code, keys
 
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
 
@@ -32,7 +32,14 @@ def page(models: Sequence[Model], suites: Sequence[Mapping[str, Any]], title: st
         title: over it.
         pictures: name of a suite -> its picture's file, beside the page.
     """
-    lines = [f"# {cell(title)}", "", "Made by `unimc results` from the files of evaluations.", "", _text(_FIGURES), ""]
+    lines = [
+        f"# {markdown(title)}",
+        "",
+        "Made by `unimc results` from the files of evaluations.",
+        "",
+        _text(_FIGURES),
+        "",
+    ]
     lines += results_tables.models_table(models)
     languages = dict.fromkeys([*_LANGUAGES, *(_language(entry) for model in models for entry in model.entries())])
     for language in languages:
@@ -65,7 +72,7 @@ def _of_language(
 def _suite(models: Sequence[Model], suite: Mapping[str, Any], pictures: Mapping[str, str]) -> list[str]:
     if not models:
         return []
-    lines = [f"### {cell(suite['title'] or suite['name'])}", ""]
+    lines = [f"### {markdown(suite['title'] or suite['name'])}", ""]
     names = keys(suite)
     lines += results_tables.tasks_table(models, names, mean=True)
     texts = {
@@ -77,16 +84,16 @@ def _suite(models: Sequence[Model], suite: Mapping[str, Any], pictures: Mapping[
     for model in models:
         missing = [column for column, key in names.items() if not model.headlines(key)]
         if missing:
-            lines += [cell(f"{model.name} has no mean: not evaluated on {', '.join(missing)}."), ""]
+            lines += [markdown(f"{model.name} has no mean: not evaluated on {', '.join(missing)}."), ""]
     if suite["published"]:
         said = f"Beside published figures: {suite['source']} Their test samples are not ours: compare with caution."
-        lines += [cell(_text(said)), "", *results_tables.published_table(models, suite)]
+        lines += [markdown(_text(said)), "", *results_tables.published_table(models, suite)]
     if suite["name"] in pictures:
-        lines += [f"![Mean accuracy against parameters: {cell(suite['title'])}](<{pictures[suite['name']]}>)", ""]
+        lines += [f"![Mean accuracy against parameters: {markdown(suite['title'])}](<{pictures[suite['name']]}>)", ""]
         lines += ["Bars: the interval of the mean; over several trainings their standard deviation, up and down.", ""]
         unknown = [str(entry["model"]) for entry in suite["published"] if _without_size(entry)]
         if unknown:
-            lines += [cell(f"Not in the picture, because their size is not published: {', '.join(unknown)}."), ""]
+            lines += [markdown(f"Not in the picture, because their size is not published: {', '.join(unknown)}."), ""]
     return lines
 
 
@@ -139,7 +146,7 @@ def _measured(models: Sequence[Model]) -> list[str]:
                 if results["model"].get("max_length"):
                     said.append(f"at most {results['model']['max_length']} tokens in a row")
                 about = "; ".join(filter(None, [", ".join(said), versions]))
-                lines.append(f"- {cell(model.name)}, weights `{training.fingerprint[:12]}`: {cell(about)}")
+                lines.append(f"- {markdown(model.name)}, weights {code(training.fingerprint[:12])}: {markdown(about)}")
     return [*dict.fromkeys(lines), ""]
 
 

@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from unimc import sizes
+from unimc import inert, sizes
+from unimc.document import Marked
+from unimc.document_markdown import inline
 from unimc.results_files import Entry, Model, Value
-from unimc.sections import cell, line, percent
+from unimc.sections import line, percent
 
 Key = tuple[str, str]
 """Task and split."""
+_NO_CODE = str.maketrans("`|", "'/")
 _LEFT = frozenset({"task", "model", "training", "setting", "other wordings", "run", "trained on", "weights"})
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table with an empty line behind it; nothing if it has no rows."""
-    body = [line(map(cell, row)) for row in rows]
+    """A Markdown table with an empty line behind it; nothing if it has no rows. Cells are inert, but `Marked` ones."""
+    body = [line(map(inline, row)) for row in rows]
     if not body:
         return []
     ends = ("---" if column.rpartition(": ")[2] in _LEFT else "---:" for column in columns)
-    return [line(map(cell, columns)), line(ends), *body, ""]
+    return [line(map(inline, columns)), line(ends), *body, ""]
 
 
 def shown(value: Value, form: Callable[[float | None], str] = percent) -> str:
@@ -29,6 +32,11 @@ def shown(value: Value, form: Callable[[float | None], str] = percent) -> str:
     if value.deviation is not None:
         return f"{form(value.mean)} ± {form(value.deviation)}"
     return form(value.mean)
+
+
+def code(text: str) -> str:
+    """A text as code, without what would end the code or the cell that it stands in."""
+    return f"`{inert.visible(text).translate(_NO_CODE)}`"
 
 
 def interval(value: Value) -> str:
@@ -135,7 +143,9 @@ def published_table(models: Sequence[Model], suite: Mapping[str, Any]) -> list[s
         setting = _setting([entry for entries in found.values() for entry in entries])
         text = [model.name, sizes.short(model.parameters), setting]
         cells = [*text, *_with_mean(values)]
-        rows.append((_order(setting, model.parameters), [f"**{one}**" if one else "" for one in cells]))
+        rows.append(
+            (_order(setting, model.parameters), [Marked(f"**{inert.markdown(one)}**") if one else "" for one in cells])
+        )
     rows.sort(key=lambda row: row[0])
     return table(["model", "parameters", "setting", *suite["tasks"], "mean"], (row for _, row in rows))
 
@@ -173,7 +183,7 @@ def models_table(models: Sequence[Model]) -> list[str]:
             examples = sum(task.get("rows") or 0 for task in known[0])
             count = len({task["task"] for task in known[0]})
             said = f"{examples:,} examples of {count} task{'s' if count > 1 else ''}"
-        weights = ", ".join(f"`{one.fingerprint[:12]}`" for one in model.trainings)
+        weights = Marked(", ".join(code(one.fingerprint[:12]) for one in model.trainings))
         size = sizes.short(model.parameters)
         rows.append([model.name, size, said, str(len(model.trainings)), weights])
     return table(["model", "parameters", "trained on", "trainings", "weights"], rows)

@@ -123,8 +123,3 @@ def interval(figure: Mapping[str, float | None], shown: Any = percent) -> str:
 def line(cells: Any) -> str:
     """A row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
-
-
-def cell(text: str) -> str:
-    """A text that can't break the table."""
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from unimc.example import InputError, shown
 
@@ -20,10 +21,10 @@ class Limits:
         question: characters of the question.
         characters: that the model reads for a request: every text with all options (names too) and the question.
         waiting: requests that are read or wait for their answer at a time.
-        seconds: that a request may take in all, and a tenth of it that its body may take to arrive.
+        seconds: that a request may wait for its answer; a tenth of it that its body may take to arrive before.
 
     Raises:
-        InputError: if one of them is not positive.
+        InputError: if one of them is not positive, or without end.
     """
 
     body: int = 1_000_000
@@ -38,5 +39,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise InputError(f"the limit of {name} is {shown(getattr(self, name))}; it must be more than 0")
+            if not 0 < getattr(self, name) < inf:
+                raise InputError(
+                    f"the limit of {name} is {shown(getattr(self, name))}; it must be more than 0, and a number"
+                )

@@ -24,6 +24,7 @@ class Answer(BaseModel):
     label: int = Field(description="Index of the best option.")
     labels: list[int] = Field(description="With multi_label indices of the options that hold, else of the best alone.")
     rows: int = Field(description="How many rows of the model the text took.")
+    tokens: int = Field(description="Of all these rows.")
     truncated: int = Field(description="Tokens cut from the row that lost most.")
     calibrated: bool = Field(description="Whether a calibration made the scores.")
     answer: str | None = Field(description="Name of the best option; null if none holds.")
