@@ -206,7 +206,8 @@ def _bias(folder: Path, data_dir: Path | None) -> PronounBias | None:
         return None
     from unimc.pronoun_bias import pronoun_bias
 
-    lines = (json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines())
+    with (folder / "predictions.jsonl").open(encoding="utf-8") as file:  # `splitlines` would break texts with U+2028
+        lines = [json.loads(line) for line in file]
     labels = {line["id"]: line["label"] for line in lines if line["task"] == _WINOGENDER}
     examples = converters.get(_WINOGENDER).load(split, data_dir)
     return pronoun_bias((example, labels[example.id]) for example in examples if example.id in labels)
