@@ -27,6 +27,7 @@ COMMANDS = (
     "cloze",
     "export",
     "backbone",
+    "average",
     "models",
     "bundle",
     "task",

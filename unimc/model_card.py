@@ -42,7 +42,8 @@ class Subject:
         dtype: of the weights on disk.
         entry: the content of its `unimc.json`.
         terms: for each kind of licence ("open", "non-commercial", "not-stated"): (training sets, rows).
-        runs: the resolved configurations of its trainings, the first one first; none if they aren't on hand.
+        runs: the resolved configurations of its trainings, the first one first, and `{"average": models}` where a mean
+            was taken; none if they aren't on hand.
         datasets: ids of its training sets on the hub.
         results: contents of `results.json`.
         fingerprint: of the weights that are shipped, as evaluations give it.
@@ -186,6 +187,9 @@ def _training(subject: Subject) -> str:
     trained = subject.entry.get("trained_on", [])
     parts = []
     for number, run in enumerate(subject.runs):
+        if "average" in run:
+            parts.append(f"Then the mean of the weights of {len(run['average'])} of these.")
+            continue
         how = run.get("training", {})
         loss = how.get("loss", {})
         weights = ", ".join(f"{name[2:]} {loss[name]:g}" for name in ("w_mlm", "w_omlm", "w_op") if name in loss)
@@ -196,7 +200,7 @@ def _training(subject: Subject) -> str:
             f"{how.get('learning_rate')}, rows of {how.get('max_length')} tokens at most, weights of the losses: "
             f"{weights or 'not on record'}."
         )
-    held_out = [run.get("mixture", {}).get("held_out") or [] for run in subject.runs]
+    held_out = [run.get("mixture", {}).get("held_out") or [] for run in subject.runs if "average" not in run]
     names = [[entry if isinstance(entry, str) else entry["task"] for entry in entries] for entries in held_out]
     if names and (everywhere := [name for name in names[0] if all(name in others for others in names)]):
         parts.append(f"Held out, with every row that overlaps them: {', '.join(everywhere)}.")

@@ -73,7 +73,8 @@ def bundle(
         checkpoint = checkpoint.plain()
     if checkpoint.fresh_head:
         raise InputError(f"{model} has no masked-LM head of its own; train it before it is bundled")
-    _set_max_length(checkpoint, max_length)
+    if max_length is not None:  # answers may be read in longer rows than training had; positions are bounded besides
+        checkpoint.max_length = max_length
     for parameter, weight in checkpoint.model.backbone.named_parameters():
         if not torch.isfinite(weight).all():
             raise InputError(f"{model}: {parameter} is not finite in {dtype}; use --dtype float32 or bfloat16")
@@ -103,16 +104,6 @@ def bundle(
     fits = size <= bundled.PACKAGE_LIMIT
     limit = f"{bundled.PACKAGE_LIMIT / 1e6:.0f} MB that all models in the package may have"
     typer.echo(f"bundled: {output}, {size / 1e6:.1f} MB ({'within' if fits else 'more than'} the {limit})")
-
-
-def _set_max_length(checkpoint: Checkpoint, max_length: int | None) -> None:
-    """Training takes shorter rows than answers may: what was never cut reads further, as far as positions go."""
-    if max_length is None:
-        return
-    most = checkpoint.model.layout.positions
-    if max_length > most:
-        raise InputError(f"--max-length {max_length}: this backbone has {most} positions; give at most that")
-    checkpoint.max_length = max_length
 
 
 def _slim_tokenizer(folder: Path) -> None:
@@ -159,6 +150,9 @@ def _runs(model: Path) -> list[dict[str, Any]]:
     """The configurations of the trainings that led to a model, the first one first, where their folders are there."""
     path = model.parent / "config.json"
     run = _json(path) if path.is_file() else {}
+    if "average" in run:
+        before = [one for part in run["average"] for one in _runs(Path(part))]
+        return [*(one for place, one in enumerate(before) if one not in before[:place]), run]
     if "mixture" not in run:
         return []
     return [*_runs(Path(run["backbone"])), run]

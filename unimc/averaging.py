@@ -1,0 +1,77 @@
+"""The mean of several models' weights, often better than each of them (model soups: Wortsman et al., ICML 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unimc import seen
+from unimc.checkpoint import Checkpoint, load
+from unimc.example import InputError
+
+Entries = list[dict[str, Any]]
+"""What a checkpoint was trained on, as `unimc.json` lists it."""
+
+
+def average(models: Sequence[str | Path]) -> Checkpoint:
+    """A checkpoint with the mean of the weights, in float32.
+
+    It says of its training what all of them say together. Where several drew rows from the same task, the largest count
+    stands: stages of one training list what came before them. A calibration belongs to weights, and none is kept.
+
+    Args:
+        models: folders, hub ids or names of bundled models, trained from one backbone.
+
+    Raises:
+        InputError: if there are fewer than two, one can't be opened, or they don't match.
+    """
+    if len(models) < 2:
+        raise InputError(f"a mean of weights takes two models or more, not {len(models)}")
+    mean, *others = [_opened(model) for model in models]
+    for name, other in zip(models[1:], others, strict=True):
+        _check_alike(mean, other, f"{models[0]} and {name}")
+    with torch.no_grad():
+        for name, weight in mean.model.backbone.named_parameters():  # tied weights come once
+            same = [other.model.backbone.get_parameter(name) for other in others]
+            weight.copy_(torch.stack([weight, *same]).double().mean(0))
+    for other in others:
+        mean.training_texts = seen.merged(mean.training_texts, other.training_texts)
+        mean.licences = list(dict.fromkeys([*mean.licences, *other.licences]))
+        mean.max_length = max(mean.max_length, other.max_length)
+        mean.trained_on = _of_both(seen.together(mean.trained_on), seen.together(other.trained_on))
+    mean.calibration = {}
+    return mean
+
+
+def _opened(model: str | Path) -> Checkpoint:
+    opened = load(model)
+    checkpoint: Checkpoint = opened.plain() if hasattr(opened, "plain") else opened  # an adapter: with its base
+    if checkpoint.fresh_head:
+        raise InputError(f"{model} has no masked-LM head of its own; train it before its weights are averaged")
+    return checkpoint
+
+
+def _check_alike(one: Checkpoint, other: Checkpoint, which: str) -> None:
+    shapes, theirs = (
+        {name: tuple(weight.shape) for name, weight in checkpoint.model.backbone.named_parameters()}
+        for checkpoint in (one, other)
+    )
+    if shapes != theirs:
+        name = next(name for name in {**shapes, **theirs} if shapes.get(name) != theirs.get(name))
+        raise InputError(f"{which} have not the same weights (see {name}); average models of one backbone")
+    if one.tokenizer.get_vocab() != other.tokenizer.get_vocab():
+        raise InputError(f"{which} have not the same vocabulary; average models of one backbone")
+    if one.answers.to_dict() != other.answers.to_dict():
+        raise InputError(f"{which} answer by other pieces; average models that were trained with the same ones")
+
+
+def _of_both(one: Entries, other: Entries) -> Entries:
+    found = {(entry.get("task"), entry.get("split")): entry for entry in one}
+    for entry in other:
+        before = found.setdefault((entry.get("task"), entry.get("split")), entry)
+        if (entry.get("rows") or 0) > (before.get("rows") or 0):
+            before["rows"] = entry["rows"]
+    return list(found.values())

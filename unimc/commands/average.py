@@ -1,0 +1,34 @@
+"""`unimc average`: the mean of several models' weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unimc.example import InputError
+
+
+def average(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Two models or more, trained from one backbone.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write; the model goes into final.", show_default=False)],
+) -> None:
+    """Write the mean of several models' weights: stages of one training, or runs of several seeds.
+
+    Example: unimc average runs/first/final runs/second/final --output runs/mean
+    """
+    from unimc import averaging
+
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output} is there already; remove it, or name another folder")
+    checkpoint = averaging.average(models)
+    folder = output / "final"
+    checkpoint.save(folder)
+    # Beside the model, as a training leaves its configuration: where it came from.
+    made = json.dumps({"average": models}, ensure_ascii=False, indent=2)
+    (output / "config.json").write_text(made + "\n", encoding="utf-8")
+    typer.echo(f"written to {folder}: the mean of {len(models)} models")
