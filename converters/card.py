@@ -57,26 +57,32 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, where: str | None = None) -> dict[str, Any]:
     """The mapping in a card's file.
+
+    Args:
+        path: the file.
+        where: what errors call it; its path if None.
 
     Raises:
         InputError: if the file is missing, is not UTF-8, is not YAML (names the line), or holds no mapping.
     """
-    content = parse(file_text(path), str(path))
+    where = where or str(path)
+    content = parse(file_text(path, where), where)
     if not isinstance(content, dict):
-        raise InputError(f"{path}: a card is a mapping (name: ..., kind: ...), not {type(content).__name__}")
+        raise InputError(f"{where}: a card is a mapping (name: ..., kind: ...), not {type(content).__name__}")
     return content
 
 
-def file_text(path: Path) -> str:
-    """What a file says; InputError if it is missing or not UTF-8."""
+def file_text(path: Path, where: str | None = None) -> str:
+    """What a file says; InputError, which calls it `where`, if it is missing or not UTF-8."""
+    where = where or str(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
+        raise InputError(f"{where}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: cannot be read as UTF-8 text: {problem}") from None
+        raise InputError(f"{where}: cannot be read as UTF-8 text: {problem}") from None
 
 
 def parse(text: str, where: str) -> Any:

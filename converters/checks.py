@@ -26,7 +26,7 @@ def check_fields(task: Task, where: str) -> None:
         value = getattr(task, name)
         if not isinstance(value, str):
             raise InputError(f"{where}: {name}: must be a text, not {type(value).__name__} {value!r}; put it in quotes")
-    if not task.name.strip() or "/" in task.name:
+    if not task.name.strip() or "/" in task.name or "\\" in task.name:  # it is the name of a folder of data too
         raise InputError(f"{where}: name: {task.name!r} is not a name; use letters, digits and underscores")
     if type(task.version) is not int:
         raise InputError(f"{where}: version: must be a whole number, not {task.version!r}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from converters import registry, suites
 from converters.folders import splits_on_hand
+from converters.hub_files import PREFIX
 from converters.task import Task
 from unimc.example import InputError
 
@@ -23,7 +24,7 @@ def tasks(names: Sequence[str | Path | Task]) -> list[tuple[Task, str | None]]:
     """
     found: list[tuple[Task, str | None]] = []
     for name in suites.expanded(names):
-        if isinstance(name, str) and ":" in name and not Path(name).is_file():
+        if isinstance(name, str) and ":" in name.removeprefix(PREFIX) and not Path(name).is_file():
             task, _, split = name.rpartition(":")
             found.append((registry.get(task), split))
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters.files import read_file
 from converters.folders import DATA_DIR, local_rows
+from converters.hub_files import HubFile
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
@@ -102,7 +103,14 @@ def read(
                 )
             examples.append(one.example)
             merged += one.merged
-    return Loaded(examples, total, merged, len(left_out), rows.source)
+    return Loaded(examples, total, merged, len(left_out), _with_commit(task, rows.source))
+
+
+def _with_commit(task: Task, source: str) -> str:
+    """Where rows are from, so that it names the commit of a card of the hub: another one may make other examples."""
+    if not isinstance(task.path, HubFile) or task.path.commit in source:
+        return source
+    return f"{source}, by {task.path}"
 
 
 def check_columns(task: Task, rows: Rows, unlabelled: bool) -> None:
@@ -131,6 +139,9 @@ def split_rows(task: Task, split: str, data_dir: str | Path | None, unlabelled: 
     files = task.source.get("files")
     if files is not None:
         _known_split(task, split, list(files))
+        if isinstance(task.path, HubFile):
+            file = task.path.beside(files[split])
+            return Rows.of(read_file(file.local), str(file))
         path = (task.path.parent if task.path is not None else Path()) / files[split]
         return Rows.of(read_file(path), str(path))
     if split in task.splits and task.splits[split] is None and not unlabelled:
@@ -153,6 +164,8 @@ def _from_hub(task: Task, split: str) -> Rows:
     if hub is None or split not in task.splits:
         what = f"split {split!r} of task {task.name}" if hub is not None else f"task {task.name}"
         raise InputError(f"{what} is only read from local files; give --data-dir or set {DATA_DIR}")
+    if isinstance(task.path, HubFile):
+        task.path.check_data_set(hub)
     from datasets import load_dataset
 
     config, name = task.source.get("config"), task.splits[split] or split

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from converters.card import did_you_mean
 from converters.checks import LANGUAGES
+from converters.hub_files import PREFIX, fetch
 from converters.task import Task
 from unimc.example import InputError
 
@@ -49,7 +50,9 @@ def names(language: str | None = None, family: str | None = None) -> list[str]:
 
 
 def get(name: str | Path | Task) -> Task:
-    """A built-in task by its name, or a task of your own by its YAML file; a `Task` is returned as it is.
+    """A built-in task by its name, or any by its YAML file; a `Task` is returned as it is.
+
+    The file is one here, or one in a data set repository of the hub: `hf://OWNER/REPO[@REVISION]/path/to/card.yaml`.
 
     Raises:
         InputError: if there is no such task or file, or the card is not valid.
@@ -60,6 +63,8 @@ def get(name: str | Path | Task) -> Task:
         raise InputError(f"a task is a name, a YAML file or a Task, not {name!r}")
     if str(name) in _cards():
         return _built_in(str(name))
+    if str(name).startswith(PREFIX):
+        return Task.from_file(fetch(str(name)))
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return Task.from_file(path)

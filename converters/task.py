@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from converters import card, values
 from converters.checks import check_fields
 from converters.conversion import Converted, convert, reshaped
+from converters.hub_files import HubFile
 from converters.template import ColumnPath, Row, Template
 from converters.wording import Answer, Labels, Wording, parsed
 from unimc.example import InputError, MultipleChoiceExample
@@ -45,7 +46,7 @@ class Task:
         rows: split -> rows, for a task that carries its rows itself.
         example: an invented row that shows the columns; converted when the card is tested.
         untested: whether the card never met real rows.
-        path: the card's file, if it was read from one.
+        path: the card's file, here or on the hub, if it was read from one.
         family, version, licence, citation, note: for people.
 
     Raises:
@@ -76,7 +77,7 @@ class Task:
     licence: str = ""
     citation: str = ""
     note: str = ""
-    path: Path | None = None
+    path: Path | HubFile | None = None
     _labels: Labels | None = field(init=False, repr=False, default=None)
     _answer: Answer | None = field(init=False, repr=False, default=None)
     _id: Template | None = field(init=False, repr=False, default=None)
@@ -97,14 +98,14 @@ class Task:
         put(self, "_id", parsed(Template.parse, self.id, f"{where}: id") if self.id is not None else None)
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Task:
+    def from_file(cls, path: str | Path | HubFile) -> Task:
         """Read a card.
 
         Raises:
             InputError: if the file is not a valid card.
         """
-        path = Path(path)
-        content = card.read(path)
+        path = path if isinstance(path, HubFile) else Path(path)
+        content = card.read(path.local if isinstance(path, HubFile) else path, str(path))
         known = [entry.name for entry in fields(cls) if entry.init and entry.name != "path"]
         card.known_keys(content, known, str(path))
         for required in ("name", "kind", "language"):
