@@ -106,8 +106,41 @@ def _mask(backbone: Any, mask: Tensor) -> Tensor:
 
 
 # In the functions below: input_ids, positions and types are (batch, length), the mask is boolean, (batch, 1, length,
-# length), and the result (batch, length, hidden). Those that end in `_at` take (batch, most) places within the rows
-# besides, and give (batch, most, hidden).
+# length), and the result (batch, length, hidden). `states_at` takes (batch, most) places within the rows besides, and
+# gives (batch, most, hidden); `states_read` gives (options, hidden).
+
+
+_Start = tuple[Tensor, list[tuple[Any, Any]]]
+"""The states before the first layer; the layers, each with its module that holds `query`, `key` and `value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """An encoder whose layers can be called one by one, so that the last one is computed only where it is read.
+
+    Attributes:
+        start: (backbone, input_ids, positions, types) -> what the layers start from, and they themselves.
+        last: a layer at some places alone; from `last_layer`.
+        rest: what follows the attention in a layer; likewise.
+    """
+
+    start: Callable[[Any, Tensor, Tensor, Tensor], _Start]
+    last: Callable[[Any, Tensor, Tensor, Tensor], Tensor]
+    rest: Callable[[Any, Tensor, Tensor], Tensor]
+
+    def states_at(
+        self, backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
+    ) -> Tensor:
+        states, layers = self.start(backbone, input_ids, positions, types)
+        form = _mask(backbone, mask)
+        for layer, _ in layers[:-1]:
+            states = layer(states, form)
+        return self.last(layers[-1][0], states, mask, places)
+
+    def states_read(self, backbone: Any, plan: Plan, input_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
+        tokens, which = plan.distinct(input_ids, positions, types)
+        states, layers = self.start(backbone, *tokens)
+        return plan.run(states[0], which, layers, self.rest)
 
 
 def _bert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor) -> Tensor:
@@ -118,55 +151,21 @@ def _bert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tens
     return states
 
 
-def _bert_states_at(
-    backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
-) -> Tensor:
-    states, layers = _bert_start(backbone, input_ids, positions, types)
-    form = _mask(backbone, mask)
-    for layer in layers[:-1]:
-        states = layer(states, form)
-    return last_layer.bert_layer(layers[-1], states, mask, places)
-
-
-def _bert_states_read(backbone: Any, plan: Plan, input_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
-    tokens, which = plan.distinct(input_ids, positions, types)
-    states, layers = _bert_start(backbone, *tokens)
-    return plan.run(states[0], which, [(layer, layer.attention.self) for layer in layers], last_layer.bert_rest)
-
-
-def _bert_start(backbone: Any, input_ids: Tensor, positions: Tensor, types: Tensor) -> tuple[Tensor, list[Any]]:
-    """The states before the first layer, and the layers."""
+def _bert_start(backbone: Any, input_ids: Tensor, positions: Tensor, types: Tensor) -> _Start:
     base = backbone.base_model
     states = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
     if hasattr(base, "embeddings_project"):  # ELECTRA with small embeddings
         states = base.embeddings_project(states)
-    return states, list(base.encoder.layer)
+    return states, [(layer, layer.attention.self) for layer in base.encoder.layer]
 
 
-def _albert_states_at(
-    backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, types: Tensor, places: Tensor
-) -> Tensor:
-    states, layers = _albert_start(backbone, input_ids, positions, types)
-    form = _mask(backbone, mask)
-    for layer in layers[:-1]:
-        states = layer(states, form)
-    return last_layer.albert_layer(layers[-1], states, mask, places)
-
-
-def _albert_states_read(backbone: Any, plan: Plan, input_ids: Tensor, positions: Tensor, types: Tensor) -> Tensor:
-    tokens, which = plan.distinct(input_ids, positions, types)
-    states, layers = _albert_start(backbone, *tokens)
-    return plan.run(states[0], which, [(layer, layer.attention) for layer in layers], last_layer.albert_rest)
-
-
-def _albert_start(backbone: Any, input_ids: Tensor, positions: Tensor, types: Tensor) -> tuple[Tensor, list[Any]]:
-    """As `_bert_start`."""
+def _albert_start(backbone: Any, input_ids: Tensor, positions: Tensor, types: Tensor) -> _Start:
     base = backbone.base_model
     embedded = base.embeddings(input_ids=input_ids, position_ids=positions, token_type_ids=types)
     groups = base.encoder.albert_layer_groups  # each shared by as many layers as its share of the depth
     depth = backbone.config.num_hidden_layers
     layers = [layer for number in range(depth) for layer in groups[number * len(groups) // depth].albert_layers]
-    return base.encoder.embedding_hidden_mapping_in(embedded), layers
+    return base.encoder.embedding_hidden_mapping_in(embedded), [(layer, layer.attention) for layer in layers]
 
 
 def _modernbert_states(backbone: Any, input_ids: Tensor, mask: Tensor, positions: Tensor, _types: Tensor) -> Tensor:
@@ -232,15 +231,19 @@ def _deberta_decoder(backbone: Any) -> tuple[Tensor, Tensor]:
     return backbone.base_model.embeddings.word_embeddings.weight, backbone.lm_predictions.lm_head.bias
 
 
+_bert_layers = _Layers(_bert_start, last_layer.bert_layer, last_layer.bert_rest)
+_albert_layers = _Layers(_albert_start, last_layer.albert_layer, last_layer.albert_rest)
+
 _bert_family = partial(
     Family,
     transform=_module("cls.predictions.transform"),
     decoder=_linear("cls.predictions.decoder"),
     head=("cls.",),
     states=_bert_states,
-    states_at=_bert_states_at,
-    states_read=_bert_states_read,
+    states_at=_bert_layers.states_at,
+    states_read=_bert_layers.states_read,
 )
+"""A family with BERT's encoder; with BERT's head too, where it names no other."""
 
 FAMILIES: tuple[Family, ...] = (
     _bert_family("BERT", frozenset({"bert", "ernie"})),
@@ -254,29 +257,23 @@ FAMILIES: tuple[Family, ...] = (
         decoder=_linear("predictions.decoder"),
         head=("predictions.",),
         states=_bert_states,
-        states_at=_albert_states_at,
-        states_read=_albert_states_read,
+        states_at=_albert_layers.states_at,
+        states_read=_albert_layers.states_read,
     ),
-    Family(
+    _bert_family(
         "RoBERTa and XLM-R",
         frozenset({"roberta", "xlm-roberta"}),
         transform=_roberta_transform,
         decoder=_linear("lm_head.decoder"),
         head=("lm_head.",),
-        states=_bert_states,
-        states_at=_bert_states_at,
-        states_read=_bert_states_read,
         offset_by_padding=True,
     ),
-    Family(
+    _bert_family(
         "ELECTRA",
         frozenset({"electra"}),
         transform=_module("generator_predictions"),
         decoder=_linear("generator_lm_head"),
         head=("generator_predictions.", "generator_lm_head."),
-        states=_bert_states,
-        states_at=_bert_states_at,
-        states_read=_bert_states_read,
     ),
     Family(
         "DeBERTa-v2 and v3",

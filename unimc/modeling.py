@@ -20,6 +20,9 @@ class UniMCModel(nn.Module):
         backbone: what `AutoModelForMaskedLM` loads; one of the families of `backbones.py`.
     """
 
+    _in_blocks = True
+    """Whether `states_read` may stand in for `states_at`: not in a model that changes what these two give."""
+
     def __init__(self, backbone: Any) -> None:
         super().__init__()
         self.backbone = backbone
@@ -124,7 +127,8 @@ class UniMCModel(nn.Module):
         """Attention in blocks, where it may stand in for the mask and pays; measured for float32 on the CPU alone."""
         backbone = self.backbone
         possible = (
-            self.family.states_read is not None
+            self._in_blocks
+            and self.family.states_read is not None
             and segment_ids is None
             and not (torch.is_grad_enabled() or torch.compiler.is_compiling() or backbone.training)
             and backbone.config._attn_implementation == "sdpa"

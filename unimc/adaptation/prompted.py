@@ -35,6 +35,8 @@ class PromptedModel(UniMCModel):
         backbone: the backbone, as `UniMCModel` takes it, with the prompt that `attach` gave it.
     """
 
+    _in_blocks = False  # `states_read` would leave the prompt out
+
     def __reduce__(self) -> tuple[type[UniMCModel], tuple[nn.Module]]:
         return PromptedModel, (self.backbone,)
 
@@ -43,25 +45,6 @@ class PromptedModel(UniMCModel):
         """The prompt."""
         found: Prompt = getattr(self.backbone, NAME)
         return found
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        option_ids: Tensor,
-        position_ids: Tensor,
-        token_type_ids: Tensor,
-        option_places: Tensor,
-        segment_ids: Tensor | None = None,
-        pieces: Tensor | None = None,
-        corrupted_places: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """See `UniMCModel`; always by the methods below, which know of the prompt."""
-        tokens = (input_ids, option_ids, position_ids, token_type_ids, segment_ids)
-        if corrupted_places is None:
-            places, cells = last_layer.grid(option_places, *input_ids.shape)
-            return self.logits(self.states_at(places, *tokens).flatten(0, 1)[cells], pieces), None
-        states = self.states(*tokens).flatten(0, 1)
-        return self.logits(states[option_places], pieces), self.logits(states[corrupted_places])
 
     def states(
         self,

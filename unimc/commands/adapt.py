@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unimc.commands.arguments import Model, comma_separated
+from unimc.commands.arguments import (
+    AskedLabel,
+    AskedLanguage,
+    AskedMultiLabel,
+    AskedOptions,
+    AskedOptionsFile,
+    AskedQuestion,
+    AskedText,
+    DataDir,
+    Model,
+    Variant,
+    comma_separated,
+)
 from unimc.commands.asked_rows import Asked
 from unimc.example import InputError, MultipleChoiceExample, shown
 
@@ -50,7 +62,7 @@ def adapt(
     ] = "all",
     draws: Annotated[int, typer.Option(help="How often rows are drawn and the model adapted.", min=1)] = 1,
     split: Annotated[str, typer.Option(help="With --task and no FILE: the split that rows are drawn from.")] = "train",
-    variant: Annotated[str | None, typer.Option(help="With --task: another wording than the default.")] = None,
+    variant: Variant = None,
     wordings: Annotated[
         str | None,
         typer.Option(
@@ -66,25 +78,13 @@ def adapt(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="The most rows to measure on, drawn by the seed.")] = None,
-    options: Annotated[
-        str | None, typer.Option(help="With FILE: the candidate answers, separated by commas.", show_default=False)
-    ] = None,
-    options_file: Annotated[
-        Path | None, typer.Option(help="Instead of --options: a file, as for `unimc predict`.", show_default=False)
-    ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="With --options: the column that holds the text.", show_default=False)
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="With --options: the column that holds the right option's name, or a list.")
-    ] = None,
-    question: Annotated[str, typer.Option(help="With --options: the instruction.")] = "",
-    language: Annotated[
-        str | None, typer.Option(help="With --options: en or zh; told from the script without.")
-    ] = None,
-    multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="With --options: several options, or none, may hold.")
-    ] = False,
+    options: AskedOptions = None,
+    options_file: AskedOptionsFile = None,
+    text: AskedText = None,
+    label: AskedLabel = None,
+    question: AskedQuestion = "",
+    language: AskedLanguage = None,
+    multi_label: AskedMultiLabel = False,
     steps: Annotated[int, typer.Option(help="The most optimiser steps; the rate falls to 0 over them.")] = 120,
     seconds: Annotated[float, typer.Option(help="The most seconds of training a draw; 0 for no bound.")] = 180,
     rate: Annotated[
@@ -112,9 +112,7 @@ def adapt(
     ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="With lora: write the whole model, not the adapter.")] = False,
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Train with products in bfloat16.")] = False,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Of the draws and of the training.")] = 0,
 ) -> None:
     """Adapt a model to a task from a few labelled rows; the folder opens as any model does.

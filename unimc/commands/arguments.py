@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,34 @@ Model = Annotated[
     ),
 ]
 """Which model; `bundled.named` says what None is."""
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; a GPU if there is one, if not given.")]
+Backend = Annotated[
+    str, typer.Option(help="What runs the model: torch, or onnx for a folder that `unimc export` wrote.")
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
+]
+Variant = Annotated[str | None, typer.Option(help="With --task: another wording than the default.")]
+
+# What is asked of a file's rows where no --task says it; all but the label are fields of `asked_rows.Asked`.
+AskedOptions = Annotated[
+    str | None, typer.Option(help="With FILE: the candidate answers, separated by commas.", show_default=False)
+]
+AskedOptionsFile = Annotated[
+    Path | None, typer.Option(help="Instead of --options: a file, as for `unimc predict`.", show_default=False)
+]
+AskedText = Annotated[
+    str | None, typer.Option(help="With --options: the column that holds the text.", show_default=False)
+]
+AskedLabel = Annotated[
+    str | None, typer.Option(help="With --options: the column that holds the right option's name, or a list.")
+]
+AskedQuestion = Annotated[str, typer.Option(help="With --options: the instruction.")]
+AskedLanguage = Annotated[str | None, typer.Option(help="With --options: en or zh; told from the script without.")]
+AskedMultiLabel = Annotated[
+    bool, typer.Option("--multi-label", help="With --options: several options, or none, may hold.")
+]
 
 
 def comma_separated(text: str) -> list[str]:

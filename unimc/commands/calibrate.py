@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unimc.commands.arguments import (
+    AskedLabel,
+    AskedLanguage,
+    AskedMultiLabel,
+    AskedOptions,
+    AskedOptionsFile,
+    AskedQuestion,
+    AskedText,
+    DataDir,
+    Variant,
+)
 from unimc.commands.asked_rows import Asked
 from unimc.commands.calibration_figures import FOLDS, crossed, figures
 from unimc.commands.calibration_rows import of_file, of_task
@@ -39,24 +50,14 @@ def calibrate(
         str | None,
         typer.Option(help="With --task: the split fitted on; validation if not given. Not the one you measure on."),
     ] = None,
-    variant: Annotated[str | None, typer.Option(help="With --task: another wording than the default.")] = None,
-    options: Annotated[
-        str | None, typer.Option(help="With FILE: the candidate answers, separated by commas.", show_default=False)
-    ] = None,
-    options_file: Annotated[
-        Path | None, typer.Option(help="Instead of --options: a file, as for `unimc predict`.", show_default=False)
-    ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="With FILE: the column that holds the text.", show_default=False)
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="With FILE: the column that holds the name of the right option, or a list.")
-    ] = None,
-    question: Annotated[str, typer.Option(help="With FILE: the instruction.")] = "",
-    language: Annotated[str | None, typer.Option(help="With FILE: en or zh; told from the script without.")] = None,
-    multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="With FILE: several options, or none, may hold.")
-    ] = False,
+    variant: Variant = None,
+    options: AskedOptions = None,
+    options_file: AskedOptionsFile = None,
+    text: AskedText = None,
+    label: AskedLabel = None,
+    question: AskedQuestion = "",
+    language: AskedLanguage = None,
+    multi_label: AskedMultiLabel = False,
     method: Annotated[
         str,
         typer.Option(
@@ -77,9 +78,7 @@ def calibrate(
         str | None,
         typer.Option(help="To ask for it by; the task's name, or default, without.", show_default=False),
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     backend: Annotated[
         str, typer.Option(help="What runs the model: torch or onnx, as where the calibration will be used.")
     ] = "torch",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from unimc.commands.arguments import Model, check_device
+from unimc.commands.arguments import Backend, Device, Model, check_device
 from unimc.commands.options_file import read_options
 from unimc.example import InputError
 
@@ -54,12 +54,8 @@ def classify(
     windows: Annotated[
         str | None, typer.Option(help="A long text in overlapping windows, joined by max or mean; cut if not given.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, …; a GPU if there is one, if not given.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="What runs the model: torch, or onnx for a folder that `unimc export` wrote.")
-    ] = "torch",
+    device: Device = None,
+    backend: Backend = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Classify one text by options you name.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unimc.commands.arguments import Model, check_device
+from unimc.commands.arguments import Backend, Device, Model, check_device
 from unimc.example import InputError
 from unimc.serving.limits import Limits
 
@@ -22,12 +22,8 @@ def serve(
     language: Annotated[
         str | None, typer.Option(help="Of texts whose request names none; told from the script.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, …; a GPU if there is one, if not given.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="What runs the model: torch, or onnx for a folder that `unimc export` wrote.")
-    ] = "torch",
+    device: Device = None,
+    backend: Backend = "torch",
     batch_size: Annotated[int, typer.Option(help="The most rows in a batch.", min=1)] = 32,
     max_body: Annotated[int, typer.Option(help="The most bytes of a request.")] = DEFAULT.body,
     max_texts: Annotated[int, typer.Option(help="The most texts in a request.")] = DEFAULT.texts,
