@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,24 @@ def model() -> Any:
     from unimc import UniMC
 
     return UniMC(tiny.checkpoint("bert"))
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations are written without their pictures, which take most of the time of writing one."""
+    monkeypatch.setattr("unimc.plots.drawn", lambda *_: {})
+
+
+@pytest.fixture(scope="session")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `browser` puts what it downloads."""
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="session")
+def browser(downloads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium: starting one takes longer than most of what is done with it."""
+    import browsing
+
+    with browsing.started(downloads, tmp_path_factory.mktemp("profile")) as one:
+        yield one

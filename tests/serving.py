@@ -17,6 +17,10 @@ from unimc.serving import server
 from unimc.serving.app import create_app
 from unimc.serving.limits import Limits
 
+ASKED = {"texts": "the soup was cold", "options": ["sport", "food"]}
+"""A request that any server answers."""
+JSON = {"content-type": "application/json"}
+
 
 class Held(UniMC):
     """A model that waits before it answers until it is let go, and remembers what it was asked.
@@ -81,3 +85,11 @@ def until(holds: Callable[[], Any]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def refusal(response: Any, status: int) -> str:
+    """What an answer with this status says is wrong."""
+    assert response.status_code == status, response.text
+    (said,) = response.json().values()
+    assert said.isprintable()
+    return str(said)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import measuring
 import pytest
+from terminal import Said
 
 ROOT = Path(__file__).resolve().parents[1]
 OTHERS = ["ours_onnx_int8", "gliclass"]
@@ -45,16 +45,13 @@ rows:
 """
 
 
-def _run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "benchmarks" / f"{program}.py", *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, env=dict(os.environ))
-
-
-def _results(program: str, folder: Path, *arguments: object) -> dict[str, Any]:
+def _results(
+    program: str, folder: Path, *arguments: object, run: Callable[..., Said] = measuring.here
+) -> dict[str, Any]:
     """What a program wrote; its page and its plot stand beside it."""
     path = folder / f"{program}.json"
-    done = _run(program, *arguments, "--output", path)
-    assert done.returncode == 0, done.stderr
+    done = run(program, *arguments, "--output", path)
+    assert done.code == 0, done.err
     assert path.with_suffix(".md").stat().st_size
     assert path.with_suffix(".png").stat().st_size
     made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -89,10 +86,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prediction(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A run as small as it gets: a tiny model, our own texts, two rounds, one thread."""
+    """A run as small as it gets: a tiny model, our own texts, two rounds, one thread; all processes are its own."""
     sizes = ("--examples", 3, "--rounds", 2, "--threads", 1, "--pairs", 77)
-    sides = ("--sides", ",".join([*SIDES, *OTHERS]))
-    return _results("prediction", tmp_path_factory.mktemp("out"), "--model", model, "--sample-texts", *sizes, *sides)
+    asked = ("--model", model, "--sample-texts", *sizes, "--sides", ",".join([*SIDES, *OTHERS]))
+    return _results("prediction", tmp_path_factory.mktemp("out"), *asked, run=measuring.alone)
 
 
 @pytest.mark.slow
@@ -212,21 +209,22 @@ class TestAccuracy:
         ]
 
     def test_nothing_is_chosen_on_rows_for_testing(self, model: Path) -> None:
-        done = _run("accuracy", "--model", model, "--tasks", "sample_en_topic:test")
-        assert done.returncode == 2
-        assert "rows for testing" in done.stderr
+        done = measuring.here("accuracy", "--model", model, "--tasks", "sample_en_topic:test")
+        assert done.code == 2
+        assert "rows for testing" in done.err
 
 
 @pytest.mark.parametrize("program", ["prediction", "latency", "scaling", "stream", "accuracy"])
 def test_a_missing_model_is_one_line_that_says_how_to_get_it(program: str, tmp_path: Path) -> None:
-    done = _run(program, "--model", tmp_path / "nothing")
-    assert done.returncode == 2
-    assert "unimc backbone" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = measuring.here(program, "--model", tmp_path / "nothing")
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert "unimc backbone" in done.err
 
 
 def test_an_unknown_side_is_one_line_that_names_those_there_are(tmp_path: Path) -> None:
-    done = _run("prediction", "--model", tmp_path, "--sides", "ours,fastest")
-    assert done.returncode == 2
-    assert "'fastest'" in done.stderr
-    assert "bare_encoder" in done.stderr
+    done = measuring.alone("prediction", "--model", tmp_path, "--sides", "ours,fastest")
+    assert done.code == 2
+    assert "'fastest'" in done.err
+    assert "bare_encoder" in done.err
+    assert "Traceback" not in done.err

@@ -328,9 +328,9 @@ def test_in_a_spawned_worker_of_the_door_evaluate_is_the_library(tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("door", ["train.py", "evaluate.py"])
-@pytest.mark.parametrize("processes", [1, 2])
-def test_the_doors_open(door: str, processes: int) -> None:
-    done = launching.run(door, "--help", processes=processes)
+def test_the_doors_open(door: str) -> None:
+    """As programs of their own; two processes open them in tests/test_processes.py."""
+    done = launching.run(door, "--help")
     assert done.returncode == 0, done.stderr
     assert f"Usage: {door} [OPTIONS]" in done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import astuple, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 
 from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
 from unimc.backends.torch import TorchBackend
@@ -96,9 +98,17 @@ def as_tuples(figures: dict[str, Figure]) -> dict[str, Any]:
     return {name: astuple(figure) for name, figure in figures.items()}
 
 
-@pytest.fixture
-def evaluation(model: UniMC) -> Evaluation:
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    """Of one task of each kind; not to be changed."""
+    model = UniMC(tiny.checkpoint("bert"))
     return evaluate_tasks(model, [fixed(), own(), several()], name="tiny", resamples=20, seed=4)
+
+
+@pytest.fixture(scope="module")
+def folder(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is written, in a folder that was not there; not to be changed."""
+    return evaluation.write(tmp_path_factory.mktemp("written") / "new" / "folder")
 
 
 def test_fixed_labels_are_compared_by_name() -> None:
@@ -152,7 +162,7 @@ def test_an_example_may_offer_a_part_of_the_labels() -> None:
 
 
 def test_ece_stands_beside_the_first_figure_of_every_task_and_never_for_it(
-    evaluation: Evaluation, tmp_path: Path
+    evaluation: Evaluation, folder: Path
 ) -> None:
     tasks = evaluation.to_dict()["tasks"]
     assert [task["primary"] for task in tasks] == ["accuracy", "accuracy", "micro_f1"]
@@ -160,8 +170,7 @@ def test_ece_stands_beside_the_first_figure_of_every_task_and_never_for_it(
         assert 0 <= task["figures"]["ece"]["low"] <= task["figures"]["ece"]["high"] <= 1
         assert next(iter(task["figures"])) == task["primary"]
         assert result.primary is result.figures[task["primary"]]
-    evaluation.write(tmp_path)
-    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    report = (folder / "report.md").read_text(encoding="utf-8")
     assert report.split("## How far")[0].count("| ece |") == 3
     assert "lower is better" in report
 
@@ -209,6 +218,7 @@ def test_each_result_is_told_as_soon_as_it_is_there(model: UniMC) -> None:
     assert told == [result.name for result in found.tasks] == ["阅读|理解", "feelings"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_intervals_can_be_left_out(model: UniMC, tmp_path: Path) -> None:
     found = evaluate_tasks(model, [own()], resamples=0)
     figure = found.to_dict()["tasks"][0]["figures"]["accuracy"]
@@ -287,8 +297,7 @@ def test_two_processes_find_the_figures_of_one(model: UniMC, tmp_path: Path) -> 
             assert {**one, **timing, **same} == other
 
 
-def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
-    folder = evaluation.write(tmp_path / "new" / "folder")
+def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "confusion-1.png",
         "plot.png",
@@ -315,6 +324,7 @@ def test_every_figure_and_circumstance_is_written(evaluation: Evaluation, tmp_pa
         assert len(task["data_fingerprint"]) == 64
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_published_figures_stand_in_the_report_as_they_are_written(evaluation: Evaluation, tmp_path: Path) -> None:
     task = evaluation.tasks[0].task
     suite = {"name": "一组", "tasks": {"A": f"{task.name}:{task.split}"}, "published": [], "source": "Some UniMC Paper"}
@@ -324,9 +334,8 @@ def test_published_figures_stand_in_the_report_as_they_are_written(evaluation: E
     assert (tmp_path / "一组.csv").read_text(encoding="utf-8").startswith("model,parameters,setting,A,average")
 
 
-def test_every_prediction_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
-    evaluation.write(tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+def test_every_prediction_is_written(evaluation: Evaluation, folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["task"] for line in lines] == ["feelings"] * 13 + ["阅读|理解"] * 5 + ["多标签"] * 9
     keys = {"id", "task", "split", "gold", "answer", "label", "scores", "correct", "truncated"}
     assert all(line.keys() == keys | {"question", "passage", "textb"} for line in lines)
@@ -338,13 +347,12 @@ def test_every_prediction_is_written(evaluation: Evaluation, tmp_path: Path) -> 
         assert sum(mine) == result["correct"]
 
 
-def test_the_report_shows_chinese_names_and_escapes_bars(evaluation: Evaluation, tmp_path: Path) -> None:
-    evaluation.write(tmp_path)
-    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+def test_the_report_shows_chinese_names_and_escapes_bars(folder: Path) -> None:
+    report = (folder / "report.md").read_text(encoding="utf-8")
     assert "| 3 | 多标签 | test | 9 | micro_f1 |" in report
     assert "阅读\\|理解" in report
     assert "(plot.png)" in report
-    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
     for section in report.split("\n## "):
         rows = [line for line in section.splitlines() if line.startswith("|")]
         assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1
@@ -357,9 +365,9 @@ def test_the_plot_warns_of_nothing(evaluation: Evaluation, tmp_path: Path, recwa
 
 
 def test_without_matplotlib_the_report_says_so(
-    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluation: Evaluation, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluation.write(tmp_path)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NoMatplotlib(), *sys.meta_path])
@@ -411,8 +419,6 @@ def test_figures_follow_the_seed_and_nothing_else(model: UniMC, evaluation: Eval
 
 
 def test_fingerprints_follow_what_they_stand_for(model: UniMC) -> None:
-    import tiny
-
     from unimc.modeling import UniMCModel
 
     task = fixed()

@@ -5,52 +5,40 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 import terminal
 from evaluated import evaluation, riddles, sure, tags, topics
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from markdown_it import MarkdownIt
+from hostile import HOSTILE, TERMINAL_CONTROLS, flat, json_lines, kinds, parsed, plain, table_rows
 from rich.console import Console
 
 from unimc import MultipleChoiceExample, inert
 from unimc.evaluation import Evaluation, EvaluationSet
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "</td></tr></table><h1>over</h1>",
-    '\'" onmouseover="alert(1)',
-    "--><!-- <a href='javascript:alert(1)'>天</a>",
-    "| a | b |\n| --- | --- |",
-    "ends in a backslash \\",
-    "\\| and \\\\| and \\`",
-    "a\n\n# heading\n\n- item\n1. one\n> quoted\n---",
-    "行\r\n行\u2028行\u0085行",
-    "`code` *em* **strong** __under__ ~~gone~~ _a_ 'b_c_d'",
-    "```\nfence\n```",
-    "[link](https://example.com) ![picture](https://example.com/x.png) [ref]: x",
-    "<https://example.com> https://example.com www.example.com",
-    "&lt;b&gt; &amp; &#60;b&#62;",
-    "$x^2$ {{ 7 * 7 }} {% raw %} ${x} %s {0}",
-    "[bold red]rich[/bold red] [link=https://example.com]x[/link] :skull:",
-    "\x1b[31mred\x1b[0m \x1b]8;;https://example.com\x07here\x1b]8;;\x07 \x9b31m \x1b[2J",
-    "\x00null \x08\x08 back \x7f",
-    "report\u202etxt.exe \u2066mixed\u2069",
-    "../../etc/passwd",
-    "C:\\Windows\\system32",
-    "=cmd|'/c calc'!A1",
-)
-TERMINAL_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def ids(text: str) -> str:
-    return ascii(text)[:24]
+OURS = {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "h1",
+        "h2",
+        "nav",
+        "a",
+        "div",
+        "p",
+        "em",
+        "code",
+        "ul",
+        "li",
+        "img",
+    ),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "id", "href", "class", "dir", "src", "alt"}
 
 
 @pytest.fixture(scope="module")
@@ -79,64 +67,6 @@ def hostile() -> Evaluation:
 @pytest.fixture(scope="module")
 def files(hostile: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return hostile.write(tmp_path_factory.mktemp("hostile"))
-
-
-# ---- one text
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=ids)
-def test_a_text_in_a_cell_of_markdown_is_read_as_itself(text: str) -> None:
-    source = f"| a | b |\n| --- | --- |\n| {inert.markdown(text)} | right |\n"
-    tokens = [*flat(source)]
-    assert [token.type for token in tokens if token.type.endswith("td_open")] == ["td_open"] * 2
-    assert not kinds(tokens) - {"table", "thead", "tbody", "tr", "th", "td", "inline", "text", "text_special"}
-    assert plain(tokens)[-2:] == [inert.visible(text).strip(), "right"]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=ids)
-def test_a_text_in_a_line_of_markdown_is_read_as_itself(text: str) -> None:
-    tokens = [*flat(f"- Model: {inert.markdown(text)}.\n")]
-    assert not kinds(tokens) - {"bullet_list", "list_item", "paragraph", "inline", "text", "text_special"}
-    assert plain(tokens) == [f"Model: {inert.visible(text)}."]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=ids)
-def test_no_address_in_a_text_becomes_a_link_by_itself(text: str) -> None:
-    """GitHub makes links of addresses without any marks around them."""
-    assert not re.search(r"https?://|www\.", inert.markdown(text))
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=ids)
-def test_a_text_steers_no_terminal(text: str) -> None:
-    out = io.StringIO()
-    Console(file=out, force_terminal=True, width=300, color_system="truecolor").print(inert.terminal(text))
-    assert not TERMINAL_CONTROLS.search(out.getvalue())
-    assert out.getvalue() == f"{inert.visible(text)}\n"
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text(alphabet="\\`*_{}[]()<>|~$&#:/w.@!'\"-+=; \n\tab1天。é\u00a0\u202e\x1b", max_size=24))
-def test_no_text_at_all_breaks_out_of_its_cell(text: str) -> None:
-    tokens = [*flat(f"| a | b |\n| --- | --- |\n| {inert.markdown(text)} | right |\n")]
-    assert not kinds(tokens) - {"table", "thead", "tbody", "tr", "th", "td", "inline", "text", "text_special"}
-    assert [cell.strip() for cell in plain(tokens)[-2:]] == [inert.visible(text).strip(), "right"]
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text(alphabet="ab 天", max_size=80), st.integers(12, 60))
-def test_a_cut_text_is_no_longer_than_asked_for_and_keeps_both_ends(text: str, most: int) -> None:
-    short = inert.cut(text, most)
-    assert len(short) <= max(most, 0)
-    head, mark, tail = short.partition(" … ")
-    assert text.startswith(head)
-    assert text.endswith(tail)
-    assert (short == text) is not bool(mark)
-
-
-def test_what_has_no_form_is_shown_by_its_code_and_the_rest_as_it_is() -> None:
-    assert inert.visible("a\x1b[31m\x9b\u202e天\ud800\n b") == "a\\x1b[31m\\x9b\\u202e天\\ud800 b"
-    assert inert.visible("👩‍👩‍👧 é ไทย العربية") == "👩‍👩‍👧 é ไทย العربية"
-    assert inert.markdown("snake_case_name, 蛇_形, 3 * 4") == r"snake_case_name, 蛇_形, 3 \* 4"
 
 
 # ---- the report
@@ -178,64 +108,6 @@ def test_texts_stand_in_the_report_as_they_are(files: Path) -> None:
     for text in HOSTILE[:10]:
         assert inert.visible(text).strip() in cells
         assert inert.visible(f"{text} ‖ {text} ‖ {text}").strip() in cells
-
-
-class Tags(HTMLParser):
-    """Tags with their attributes, and the texts of cells."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.cells: list[str] = []
-        self.comments: list[str] = []
-        self.open = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag in ("td", "th"):
-            self.cells.append("")
-            self.open = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self.open = self.open and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self.open:
-            self.cells[-1] += data
-
-    def handle_comment(self, data: str) -> None:
-        self.comments.append(data)
-
-
-def parsed(file: Path) -> Tags:
-    found = Tags()
-    found.feed(file.read_text(encoding="utf-8"))
-    return found
-
-
-OURS = {
-    *(
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "h1",
-        "h2",
-        "nav",
-        "a",
-        "div",
-        "p",
-        "em",
-        "code",
-        "ul",
-        "li",
-        "img",
-    ),
-    *("table", "thead", "tbody", "tr", "th", "td"),
-}
-ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "id", "href", "class", "dir", "src", "alt"}
 
 
 def test_the_page_holds_our_tags_and_attributes_alone(files: Path) -> None:
@@ -348,49 +220,3 @@ def test_half_a_character_in_a_file_is_shown_and_written_again(two: tuple[Path, 
     assert r"half \ud800" in (tmp_path / "out/compare.html").read_text(encoding="utf-8")
     rows = json_lines(tmp_path / "out.jsonl")
     assert "half \ud800" in {row["passage"] for row in rows}
-
-
-# ---- how files are read
-
-
-def json_lines(file: Path) -> list[Any]:
-    """Lines end in \\n alone: texts may hold other characters that `splitlines` takes for ends."""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
-
-
-def flat(text: str) -> Iterator[Any]:
-    """Tokens as CommonMark with tables and strike-through reads them, raw HTML allowed."""
-    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    for token in reader.parse(text):
-        yield token
-        yield from token.children or ()
-
-
-def kinds(tokens: list[Any]) -> set[str]:
-    return {re.sub("_(?:open|close)$", "", token.type) for token in tokens}
-
-
-def plain(tokens: list[Any]) -> list[str]:
-    """The texts of lines and cells, marks taken off."""
-    return ["".join(child.content for child in token.children or ()) for token in tokens if token.type == "inline"]
-
-
-def table_rows(text: str) -> Iterator[tuple[int, int]]:
-    """Cells of every row that is read as one, beside those of its head."""
-    head = found = 0
-    for token in flat(text):
-        if token.type == "thead_open":
-            head = 0
-        elif token.type == "th_open":
-            head += 1
-        elif token.type == "tr_open":
-            found = 0
-        found += token.type in ("th_open", "td_open")
-        if token.type == "tr_close":
-            yield found, head
-
-
-def test_what_is_not_made_inert_would_be_noticed() -> None:
-    """So that the tests above can fail."""
-    tokens = [*flat("<b>x</b> [a](b) `c` **d** ~~e~~\n\n| a |\n| --- |\n| b | c |\n")]
-    assert kinds(tokens) >= {"html_inline", "link", "code_inline", "strong", "s", "table"}

@@ -105,12 +105,14 @@ def opened(hub: hub_stand_in.StandIn, cache: Path, offline: bool) -> subprocess.
 
 @pytest.mark.slow
 def test_what_was_pushed_opens_by_its_id_and_answers_the_same_and_then_offline(
-    model: UniMC, hub: hub_stand_in.StandIn, tmp_path: Path
+    model: UniMC, hub: hub_stand_in.StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model.push_to_hub(REPO, token=hub_stand_in.TOKEN)
     here = model.classify(TEXT, OPTIONS, language="en").scores
-    refused = opened(hub, tmp_path, offline=True)
-    assert f"{REPO!r} is neither a folder here nor a model that the hub gives now" in refused.stderr
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(InputError, match=f"{REPO!r} is neither a folder here nor a model that the hub gives now"):
+            UniMC.from_pretrained(REPO)
     first = opened(hub, tmp_path, offline=False)
     assert json.loads(first.stdout) == pytest.approx(here, abs=1e-6), first.stderr
     asked = len(hub.asked)

@@ -216,6 +216,7 @@ def long_texts() -> EvaluationSet:
     return EvaluationSet("长文", "test", examples, label_names=("good", "bad"))
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("windows", ["max", "mean"])
 def test_windows_read_all_of_long_passages_and_are_counted(model: UniMC, tmp_path: Path, windows: Any) -> None:
     cut = evaluate_tasks(model, [long_texts()], resamples=0)

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import measuring
 import pytest
-
-PROGRAM = Path(__file__).parents[1] / "benchmarks" / "serving.py"
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = list(map(str, [sys.executable, PROGRAM, *arguments]))
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=False)
 
 
 @pytest.mark.slow
 def test_every_number_of_clients_is_measured_on_a_server_that_answers_like_predict(tmp_path: Path) -> None:
     path = tmp_path / "serving.json"
     sizes = ("--clients", "1,2", "--requests", 40, "--texts", 4, "--rounds", 1, "--threads", 1)
-    done = run("--sample-texts", *sizes, "--output", path)
-    assert done.returncode == 0, done.stderr
+    done = measuring.here("serving", "--sample-texts", *sizes, "--output", path)
+    assert done.code == 0, done.err
     made = json.loads(path.read_text(encoding="utf-8"))
     assert [(one["clients"], one["requests"]) for one in made["loads"]] == [(1, 20), (2, 20)]
     assert all(0 < one["p50_ms"] <= one["p95_ms"] for one in made["loads"])
@@ -42,7 +34,7 @@ def test_every_number_of_clients_is_measured_on_a_server_that_answers_like_predi
     ids=str,
 )
 def test_what_cannot_be_measured_is_said_in_one_line(options: list[str], said: str) -> None:
-    done = run(*options)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    done = measuring.here("serving", *options)
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert said in done.err

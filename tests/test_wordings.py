@@ -93,6 +93,7 @@ def test_equal_wordings_gain_nothing(model: UniMC) -> None:
     assert [one.answer for one in result.predictions] == [one.answer for one in alone.predictions]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_task_in_one_wording_says_nothing_of_wordings(model: UniMC, tmp_path: Path) -> None:
     found = evaluate_tasks(model, [fixed()], resamples=0)
     assert found.to_dict()["tasks"][0]["wordings"] is None
@@ -101,6 +102,7 @@ def test_a_task_in_one_wording_says_nothing_of_wordings(model: UniMC, tmp_path: 
     assert len(found.tables()) == 1
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_results_report_and_terminal_tell_each_wording_and_the_gain(model: UniMC, tmp_path: Path) -> None:
     found = evaluate_tasks(model, [in_wordings(fixed(), "which|one", "哪个"), own()], resamples=20)
     found.write(tmp_path)

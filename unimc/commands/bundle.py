@@ -50,7 +50,9 @@ def bundle(
         typer.Option(help="With an evaluation of winogender: its data, for the figures by gender; UNIMC_DATA_DIR."),
     ] = None,
 ) -> None:
-    """Write a trained model as a folder to ship: half-precision weights, a lean tokenizer, a model card.
+    """Write a trained model as a folder to ship.
+
+    Half-precision weights, a lean tokenizer, a model card.
 
     Example: unimc bundle --model runs/x/final --output unimc-small --results runs/x/evaluation
     """

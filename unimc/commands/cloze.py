@@ -79,7 +79,9 @@ def cloze(
     resamples: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of all draws, of the search and of the bootstrap.")] = 0,
 ) -> None:
-    """Measure a cloze prompt on a task, and prompts made of it with texts or a few labels.
+    """Measure a cloze prompt on a task: the classical baseline.
+
+    Also prompts made of it with texts or a few labels.
 
     The model needs a masked-LM head trained on texts (configs/cloze/mlm_head.yaml); UniMC checkpoints trained without
     MLM know "yes" and "no" alone.

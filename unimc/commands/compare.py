@@ -27,7 +27,9 @@ def compare(
     resamples: Annotated[int, typer.Option(help="Bootstrap samples for the intervals; 0 for none.", min=0)] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
 ) -> None:
-    """Compare two evaluations row by row: what B gains over A, whether that could be chance, and on which texts.
+    """Compare two evaluations row by row.
+
+    What B gains over A, whether that could be chance, and on which texts.
 
     Example: unimc compare runs/before/evaluation runs/after/evaluation --output runs/compared
     """

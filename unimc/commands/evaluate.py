@@ -26,7 +26,8 @@ def evaluate(
     tasks: Annotated[
         str | None,
         typer.Option(
-            help="Names or YAML files, separated by commas; NAME:SPLIT for a split; a suite is all of its tasks.",
+            help="Names or YAML files (here, or hf://OWNER/REPO/card.yaml), separated by commas; NAME:SPLIT for a "
+            "split; a suite is all of its tasks.",
             show_default=False,
         ),
     ] = None,
@@ -79,16 +80,9 @@ def evaluate(
 
     Example: unimc evaluate --tasks sample_en_topic,sample_en_riddle
     """
-    from accelerate import Accelerator
-    from accelerate.utils import set_seed
-
+    # What is wrong with the names is said at once, before the libraries that take seconds to import.
     from unimc import bundled
-    from unimc.commands.tables import show
     from unimc.commands.tasks_to_sets import evaluation_set, json_set, wordings_of
-    from unimc.comparison import text_table
-    from unimc.cost import peak_memory
-    from unimc.evaluation import evaluate_tasks
-    from unimc.inference import UniMC
 
     named = comma_separated(tasks or "")
     if not named and not json_files:
@@ -108,6 +102,15 @@ def evaluate(
         for (card, split), names in zip(cards, chosen, strict=True)
     ]
     sets += [json_set(path, limit=limit, seed=seed) for path in json_files or ()]
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+
+    from unimc.commands.tables import show
+    from unimc.comparison import text_table
+    from unimc.cost import peak_memory
+    from unimc.evaluation import evaluate_tasks
+    from unimc.inference import UniMC
+
     accelerator = Accelerator()
     check_processes(accelerator.num_processes)
     set_seed(seed)  # a folder without a masked-LM head gets the same random one on every process

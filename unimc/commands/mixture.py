@@ -33,7 +33,9 @@ def mixture(
         Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
     ] = None,
 ) -> None:
-    """List what a mixture holds: rows, options, licences, and what is dropped because held-out tasks have it too.
+    """List what a mixture holds, and what is dropped from it.
+
+    Rows, options and licences of each task; what is dropped stands in a held-out task too.
 
     Example: unimc mixture configs/mixtures/english.yaml --licenses open
     """

@@ -10,7 +10,7 @@ _BACKBONE, _DATA = "backbone ", "training data "
 
 
 def models() -> None:
-    """List the bundled models: languages, parameters, size, licences, where they lie.
+    """List the bundled models: languages, parameters, licences.
 
     Example: unimc models
     """

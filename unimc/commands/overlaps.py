@@ -42,7 +42,9 @@ def overlaps(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of --limit.")] = 0,
 ) -> None:
-    """Count the examples of tasks that stand in other tasks too: exact copies, near copies, and contained texts.
+    """Count the examples of tasks that stand in other tasks too.
+
+    Exact copies, near copies, and contained texts.
 
     Example: unimc overlaps sample_en_topic --against sample_en_topic:test,sample_en_sentiment
     """

@@ -61,7 +61,10 @@ def predict(
     ] = None,
     variant: Annotated[str | None, typer.Option(help="With --task: another wording than the default.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="A .jsonl, .csv, .tsv or .parquet file; JSON lines on the screen if not given.")
+        Path | None,
+        typer.Option(
+            help="A .jsonl, .csv, .tsv or .parquet file, replaced if it is there; the screen (JSON lines) if not given."
+        ),
     ] = None,
     prefix: Annotated[str, typer.Option(help="Goes before the names of the new columns.")] = "",
     language: Annotated[str | None, typer.Option(help="en or zh; told from the script if not given.")] = None,
@@ -94,31 +97,25 @@ def predict(
     backend: Annotated[str, typer.Option(help="What runs the model: torch or onnx.")] = "torch",
     batch_size: Annotated[int, typer.Option(help="The most rows in a batch.")] = 32,
 ) -> None:
-    """Answer every row of a file: its columns, with answer, score and all scores behind them.
+    """Answer every row of a file.
+
+    The rows come out as they are, with answer, score and all scores behind their columns.
 
     A run that was broken off goes on where it was; `accelerate launch --no_python unimc predict …` shares the rows
     over processes.
 
-    Example: unimc predict mails.csv --text message --options "delivery,refund"
+    Example: unimc predict mails.csv --text message --options "delivery,refund" --output answers.csv
     """
     if (file is None) == (json_file is None):
         raise InputError("give one file: FILE with --options or --task, or --json FILE in the released UniMC's form")
     if on_error not in ("stop", "skip"):
         raise InputError(f"--on-error {on_error!r}: give stop or skip")
     columns = _Columns(prefix, multi_label, top_k, skips=on_error == "skip")
-    from accelerate import Accelerator
-
-    from unimc import bundled
+    # What is wrong with the settings and columns is said at once: before the libraries that take seconds to import,
+    # before the model is loaded, and before anything is written; which languages and calibrations the model has is
+    # known only then.
     from unimc.answer_rule import AnswerRule
-    from unimc.inference import UniMC
-    from unimc.stored_calibration import find
 
-    state = Accelerator()  # of one process too; PartialState alone would not see that several share a CPU
-    check_processes(state.num_processes)
-    if output is None and state.num_processes > 1:
-        raise InputError("--output is missing; several processes can't share the screen")
-    # What is wrong with the settings and columns is said before the model is loaded, and before anything is written;
-    # which languages and calibrations the model has is known only then.
     AnswerRule.of(multi_label, threshold, top_k if multi_label else None)
     path = json_file or file
     assert path is not None
@@ -129,6 +126,16 @@ def predict(
         _check_first(path, None if columns.skips and task else check, columns)
     elif columns.skips:
         raise InputError("--on-error skip is for FILE; a file in the released UniMC's form is read whole")
+    from accelerate import Accelerator
+
+    from unimc import bundled
+    from unimc.inference import UniMC
+    from unimc.stored_calibration import find
+
+    state = Accelerator()  # of one process too; PartialState alone would not see that several share a CPU
+    check_processes(state.num_processes)
+    if output is None and state.num_processes > 1:
+        raise InputError("--output is missing; several processes can't share the screen")
     model = bundled.named(model)
     loaded = UniMC.from_pretrained(model, device=state.device if backend == "torch" else None, backend=backend)
     found = find(loaded.checkpoint.calibration, calibration) if calibration is not None else None

@@ -27,7 +27,7 @@ def results(
     output: Annotated[Path, typer.Option(help="The page; pictures are written beside it.")] = Path("docs/results.md"),
     title: Annotated[str, typer.Option(help="Over the page.")] = "Results",
 ) -> None:
-    """Put evaluations of several models on one page, beside published figures.
+    """Put several models beside published figures, on one page.
 
     Example: unimc results runs/spine_english/evaluation runs/spine_chinese/evaluation --output docs/results.md
     """

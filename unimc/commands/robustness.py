@@ -22,7 +22,8 @@ def robustness(
     tasks: Annotated[
         str,
         typer.Option(
-            help="Names or YAML files, separated by commas; NAME:SPLIT for a split; a suite is all of its tasks.",
+            help="Names or YAML files (here, or hf://OWNER/REPO/card.yaml), separated by commas; NAME:SPLIT for a "
+            "split; a suite is all of its tasks.",
             show_default=False,
         ),
     ],
@@ -42,7 +43,9 @@ def robustness(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the orders and of --limit.")] = 0,
 ) -> None:
-    """Count the answers that other orders of the options change, and measure other wordings.
+    """Ask in other orders of the options and in other wordings.
+
+    Counts the answers that the order changes, and measures each wording.
 
     Example: unimc robustness --tasks sample_en_topic --shuffles 5
     """

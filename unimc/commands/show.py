@@ -20,7 +20,10 @@ _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
 
 
 def show(
-    task: Annotated[str, typer.Argument(help="A built-in name or a YAML file.", show_default=False)],
+    task: Annotated[
+        str,
+        typer.Argument(help="A built-in name or a YAML file (here, or hf://OWNER/REPO/card.yaml).", show_default=False),
+    ],
     model: Model = None,
     split: Annotated[str | None, typer.Option(help="The split; the first one of the card if not given.")] = None,
     index: Annotated[int, typer.Option(help="Which example of the split, from 0.")] = 0,
@@ -29,7 +32,9 @@ def show(
         Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
     ] = None,
 ) -> None:
-    """Show one example of a task as the model sees it: tokens, option ids, positions.
+    """Show one example of a task as the model sees it.
+
+    Its tokens, and the option and position of each.
 
     Example: unimc show sample_en_topic --index 3
     """

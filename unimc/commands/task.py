@@ -10,8 +10,7 @@ from unimc.commands.task_init import init
 task = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Make a task of your own: write a first card for a file, and check it.\n\n"
-    "Example: unimc task init reviews.csv",
+    help="Make a task of your own: write a card for a file, check it.\n\nExample: unimc task init reviews.csv",
 )
 task.command()(init)
 task.command()(check)

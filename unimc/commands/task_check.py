@@ -19,7 +19,12 @@ _SHOWN_PROBLEMS = 5
 
 
 def check(
-    card: Annotated[str, typer.Argument(help="A YAML file, or a built-in name.", show_default=False)],
+    card: Annotated[
+        str,
+        typer.Argument(
+            help="A YAML file (here, or hf://OWNER/REPO/card.yaml), or a built-in name.", show_default=False
+        ),
+    ],
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
     ] = None,

@@ -21,7 +21,7 @@ def tasks(
     ] = None,
     details: Annotated[bool, typer.Option("--details", help="Wordings and whole licences too.")] = False,
 ) -> None:
-    """List the built-in tasks: family, options, rows on hand, licence.
+    """List the built-in tasks: family, options, rows, licence.
 
     Example: unimc tasks --language zh --family topic
     """

@@ -36,7 +36,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train a model on a mixture of tasks; killed, it resumes where it was.
+    """Train a model on a mixture of tasks; killed, it resumes.
 
     Example: accelerate launch train.py --config configs/quickstart.yaml --set training.epochs=2
     """
