@@ -162,7 +162,8 @@ class Task:
         """The templates of the default wording or of a variant."""
         if variant not in self._wordings:
             known = [name for name in self._wordings if name is not None]
-            raise InputError(f"{self.where}: no variant {variant!r}; {card.did_you_mean(variant, known)}")
+            hint = card.did_you_mean(variant, known) if known else "the card has its default wording alone: name none"
+            raise InputError(f"{self.where}: no variant {variant!r}; {hint}")
         return self._wordings[variant]
 
     def skips(self, column: str, value: Any) -> bool:

@@ -54,6 +54,14 @@ def test_options_of_a_file_may_hold_commas_and_have_names(tmp_path: Path) -> Non
     assert found["options"] == ["soup, and what else one eats", "rain"]
 
 
+@pytest.mark.parametrize("option", ["repair", "维修"])
+def test_one_option_alone_is_no_question_unless_it_may_be_refused(option: str) -> None:
+    said = classify("The soup was cold.", "--options", option)
+    assert (said.code, "one option is the answer whatever the text says" in said.err) == (2, True)
+    for way in (("--multi-label",), ("--threshold", "0.5")):
+        assert classify("The soup was cold.", "--options", option, *way).code == 0
+
+
 @pytest.mark.parametrize("arguments", [(), ("--options", "a,b", "--options-file", "x.yaml")])
 def test_options_come_from_one_place(arguments: tuple[str, ...]) -> None:
     said = classify("The soup was cold.", *arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -102,6 +103,38 @@ def test_the_workflow_runs_what_there_is() -> None:
             assert (ROOT / file).is_file(), file
     lowest = PROJECT["project"]["requires-python"].removeprefix(">=")
     assert jobs["test"]["strategy"]["matrix"]["python"][0] == lowest
+
+
+def audit(folder: Path, said: str, code: int) -> subprocess.CompletedProcess[str]:
+    """`make audit` in an environment that is up to date, whose pip-audit says this and ends with this code."""
+    tool = folder / "bin" / "pip-audit"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit {code}\n", encoding="utf-8")
+    tool.chmod(0o755)
+    for stamp in ("bin/python", ".unimc-runtime", ".unimc-dev"):
+        (folder / stamp).touch()
+    return subprocess.run(
+        ["make", "audit", f"VENV={folder}"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("said", "code", "audited"),
+    [
+        ("No known vulnerabilities found", 0, True),
+        ("Found 1 known vulnerability in 1 package", 1, True),
+        ("ERROR:pip_audit._cli:Dependency not found on PyPI and could not be audited: absl-py (2.5.1)", 1, False),
+        ("requests.exceptions.ProxyError: Max retries exceeded with url: /pypi/absl-py/2.5.1/json", 1, False),
+    ],
+)
+def test_an_audit_that_could_not_read_the_advisories_says_so_and_fails(
+    said: str, code: int, audited: bool, tmp_path: Path
+) -> None:
+    done = audit(tmp_path, said, code)
+    assert (done.returncode != 0) == (code != 0)
+    assert said in done.stdout + done.stderr
+    assert ("NOT AUDITED" in done.stderr) != audited
 
 
 def test_the_version_is_a_release_number() -> None:

@@ -35,7 +35,7 @@ COMMANDS = (
 
 HELP = """Any language-understanding task as a multiple-choice question, answered zero-shot.
 
-Start with: unimc tasks"""
+Start with: unimc classify "Where is my parcel?" --options "delivery,refund,account\""""
 
 
 def run(command: Callable[..., Any]) -> None:

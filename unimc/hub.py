@@ -57,6 +57,8 @@ def push(
 
     try:
         validate_repo_id(repo_id)
+        if not repo_id.isascii() or repo_id.endswith("\n"):  # the hub's own rule; huggingface-hub 1.31 lets them pass
+            raise HFValidationError("not of the letters that the hub takes")
     except HFValidationError as error:
         raise InputError(f"{repo_id!r} is no name of a repository on the hub; give 'name/model'") from error
     if constants.HF_HUB_OFFLINE:

@@ -115,9 +115,13 @@ def adapt(
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Of the draws and of the training.")] = 0,
 ) -> None:
-    """Adapt a model to a task from a few labelled rows; the folder opens as any model does.
+    """Adapt a model to a task from a few labelled rows.
 
-    Example: unimc adapt --task sst2 --k 16 --draws 3 --strategy prompt-tuning --output runs/sst2_prompt
+    The folder that it writes opens as any model does.
+
+    Example: unimc adapt mails.csv --text mail --label kind --options "repair,fee" --output runs/mails
+
+    On a built-in task: unimc adapt --task sst2 --k 16 --draws 3 --strategy prompt-tuning --output runs/sst2_prompt
     """
     if output is None:
         raise InputError("no folder for the model; name one with --output")

@@ -17,7 +17,9 @@ def average(
     ],
     output: Annotated[Path, typer.Option(help="Folder to write; the model goes into final.", show_default=False)],
 ) -> None:
-    """Write the mean of several models' weights: stages of one training, or runs of several seeds.
+    """Write the mean of several models' weights.
+
+    They may be the stages of one training, or runs of several seeds.
 
     Example: unimc average runs/first/final runs/second/final --output runs/mean
     """

@@ -85,7 +85,9 @@ def calibrate(
     batch_size: Annotated[int, typer.Option(help="The most rows in a batch.")] = 32,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would change, and keep nothing.")] = False,
 ) -> None:
-    """Fit a calibration: scores that mean what they say, and for several labels the threshold.
+    """Fit a calibration: scores that mean what they say.
+
+    For several labels that holds the threshold too.
 
     It is used only where it is asked for by its name.
 

@@ -70,10 +70,14 @@ def classify(
     from unimc.inference import UniMC
 
     AnswerRule.of(multi_label, threshold, top_k if multi_label else None)  # an error now, not after loading
-
+    choices = _wordings(options) if options_file is None else read_options(options_file)
+    if len(choices) == 1 and not multi_label and threshold is None:
+        raise InputError(
+            "one option is the answer whatever the text says; give two or more, --multi-label or --threshold"
+        )
     found = UniMC.from_pretrained(bundled.named(model), device=device, backend=backend).classify(
         text,
-        _wordings(options) if options_file is None else read_options(options_file),
+        choices,
         question=question,
         language=language,
         multi_label=multi_label,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from converters.card import did_you_mean
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import DataDir, comma_separated
 from unimc.commands.cloze_prompts import drawn, fitted, given_prompt, related_words
 from unimc.commands.cloze_ways import GIVEN, WAYS, Resources, Way, made
 from unimc.example import InputError, MultipleChoiceExample
@@ -71,9 +71,7 @@ def cloze(
         str | None, typer.Option(help="Of words of several pieces: parallel or left_to_right.", show_default=False)
     ] = None,
     train_split: Annotated[str | None, typer.Option(help="Where rows are drawn from; train if not given.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     limit: Annotated[int | None, typer.Option(help="The most examples measured, drawn by the seed.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results.json, predictions and the prompts.")] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 1000,

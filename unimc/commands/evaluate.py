@@ -13,7 +13,7 @@ import typer
 from converters import suites
 from converters.card import did_you_mean
 from converters.held_out import tasks as named_tasks
-from unimc.commands.arguments import Model, comma_separated
+from unimc.commands.arguments import DataDir, Model, comma_separated
 from unimc.commands.processes import check_processes
 from unimc.example import InputError
 
@@ -41,9 +41,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Folder for results.json, predictions.jsonl, report.md and .html.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     variant: Annotated[str | None, typer.Option(help="Another wording than the default, by its name.")] = None,
     wordings: Annotated[
         str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from converters import card
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import DataDir, comma_separated
 from unimc.example import InputError
 
 
@@ -29,9 +29,7 @@ def mixture(
     output: Annotated[
         Path | None, typer.Option(help="Writes the examples there, one JSON object a line, as `--json` reads them.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """List what a mixture holds, and what is dropped from it.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import converters
 from converters.held_out import tasks as named_tasks
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import DataDir, comma_separated
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
@@ -37,9 +36,7 @@ def overlaps(
     exact: Annotated[bool, typer.Option("--exact", help="Look for exact copies only.")] = False,
     examples: Annotated[int, typer.Option(help="So many pairs of each kind and pair of tasks are printed.")] = 0,
     limit: Annotated[int | None, typer.Option(help="The most examples of each set, drawn by the seed.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Of --limit.")] = 0,
 ) -> None:
     """Count the examples of tasks that stand in other tasks too.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unimc.commands.arguments import Model
+from unimc.commands.arguments import AskedQuestion, AskedText, Model, Variant
 from unimc.commands.asked_rows import Asked, Check, Make
 from unimc.commands.part_files import Part, json_line
 from unimc.commands.processes import check_processes
@@ -51,15 +51,13 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="With --options: the column that holds the text.", show_default=False)
-    ] = None,
-    question: Annotated[str, typer.Option(help="With --options: the instruction.")] = "",
+    text: AskedText = None,
+    question: AskedQuestion = "",
     task: Annotated[
         str | None,
         typer.Option(help="Instead of --options: a task's name or card, for its wording.", show_default=False),
     ] = None,
-    variant: Annotated[str | None, typer.Option(help="With --task: another wording than the default.")] = None,
+    variant: Variant = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from converters.held_out import tasks as named_tasks
-from unimc.commands.arguments import Model, comma_separated
+from unimc.commands.arguments import DataDir, Model, comma_separated
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def robustness(
     output: Annotated[
         Path | None, typer.Option(help="Folder for robustness.json, which `unimc results` reads.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     batch_size: Annotated[int, typer.Option(help="The most rows in a batch.")] = 32,
     max_length: Annotated[
         int | None, typer.Option(help="The most tokens in a row; the model's own if not given.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import converters
-from unimc.commands.arguments import Model
+from unimc.commands.arguments import DataDir, Model
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def show(
     split: Annotated[str | None, typer.Option(help="The split; the first one of the card if not given.")] = None,
     index: Annotated[int, typer.Option(help="Which example of the split, from 0.")] = 0,
     variant: Annotated[str | None, typer.Option(help="Another wording than the default.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Show one example of a task as the model sees it.
 

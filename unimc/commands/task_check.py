@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unimc.commands.arguments import DataDir
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def check(
             help="A YAML file (here, or hf://OWNER/REPO/card.yaml), or a built-in name.", show_default=False
         ),
     ],
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     split: Annotated[str | None, typer.Option(help="The split; all labelled ones if not given.")] = None,
     rows: Annotated[int, typer.Option(min=0, help="How many converted rows to show.")] = 3,
     unlabelled: Annotated[

@@ -13,7 +13,7 @@ import typer
 
 import converters
 from unimc.commands import configuration
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import DataDir, comma_separated
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Overrides a key, e.g. training.epochs=2. Repeatable."),
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of local data sets; UNIMC_DATA_DIR if not given, else the hub.")
-    ] = None,
+    data_dir: DataDir = None,
     licenses: Annotated[
         str | None,
         typer.Option(
