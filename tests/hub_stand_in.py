@@ -37,14 +37,13 @@ class StandIn:
 
 
 @contextmanager
-def running() -> Iterator[StandIn]:
-    """Starts one, and ends it."""
+def running(answering: type[Handler] | None = None) -> Iterator[StandIn]:
+    """Starts one that answers by this class, and ends it."""
     hub = StandIn()
 
-    class Handler(_Handler):
-        state = hub
+    answers = type("Answers", (answering or Handler,), {"state": hub})
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), answers)
     hub.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -56,7 +55,7 @@ def running() -> Iterator[StandIn]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     state: StandIn
     protocol_version = "HTTP/1.1"
 

@@ -72,7 +72,7 @@ def test_a_hub_that_is_not_there_is_said(model: UniMC, monkeypatch: pytest.Monke
             model.push_to_hub(REPO, token=hub_stand_in.TOKEN)
 
 
-@pytest.mark.parametrize("name", ["", "a b/c", "a/b/c", "../up", "名/字"])
+@pytest.mark.parametrize("name", ["", "a b/c", "a/b/c", "../up", "名/字", "a/b\n"])
 def test_a_name_that_is_none_is_refused_before_anything_is_asked(
     name: str, model: UniMC, hub: hub_stand_in.StandIn
 ) -> None:

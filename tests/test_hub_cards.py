@@ -48,7 +48,7 @@ HUB_ROWS = ENGLISH.replace("{files: {train: train.csv, test: rows/test.csv}}", "
 TABLE = "message,label\nWhere is my parcel?,late\nI want my money.,money\n"
 
 
-class _Handler(hub_stand_in._Handler):
+class _DataSets(hub_stand_in.Handler):
     """The stand-in, which also gives the files of data sets, by revision."""
 
     def do_GET(self) -> None:  # noqa: N802  # the name that the library calls
@@ -79,8 +79,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[hub_stand_i
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("UNIMC_DATA_DIR", raising=False)
-    monkeypatch.setattr(hub_stand_in, "_Handler", _Handler)
-    with hub_stand_in.running() as one:
+    with hub_stand_in.running(_DataSets) as one:
         address_is(one.address, monkeypatch)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         put(one, "shop/letters.yaml", ENGLISH)
