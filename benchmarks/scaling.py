@@ -170,12 +170,14 @@ def _plot(results: Mapping[str, Any], path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     settings = results["settings"]
     titles = {OPTIONS: f"passage of {settings['passage']} tokens", TOKENS: f"{settings['few']} options"}
+    sides = dict.fromkeys(side for curve in results["curves"].values() for side in curve)
+    colours = {side: f"C{place}" for place, side in enumerate(sides)}  # the same in both panels
     for axis, (name, curve) in zip(figure.subplots(1, 2), results["curves"].items(), strict=True):
         for side, one in curve.items():
             at = [point["at"] for point in one["points"]]
             low, mid, high = ([point["ms"][key] for point in one["points"]] for key in ("min", "median", "max"))
-            axis.plot(at, mid, marker="o", label=TITLES[side])
-            axis.fill_between(at, low, high, alpha=0.2)
+            axis.plot(at, mid, marker="o", label=TITLES[side], color=colours[side])
+            axis.fill_between(at, low, high, alpha=0.2, color=colours[side])
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
         ticks = sorted({point["at"] for one in curve.values() for point in one["points"]})
