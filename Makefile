@@ -10,7 +10,8 @@ VENV ?= .venv
 PYTHON ?= python3
 LANGUAGE ?= en
 TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
-PYTEST_FLAGS ?= -n auto --maxprocesses 4
+# A worker that is done takes tests from one that is not: a few files are dear. PYTEST_FLAGS come after, and win.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 CONSTRAINTS := constraints/cpu.txt
 TORCH_VERSION ?= $(shell sed -n 's/^torch==//p' $(CONSTRAINTS))
@@ -66,7 +67,7 @@ quickstart: $(RUNTIME)  ## the bundled model: ask it, evaluate it, train it furt
 	@echo "tables come from 48 sentences a task. README.md says how to train on real data sets."
 
 test: $(DEV)  ## run the tests (PYTEST_FLAGS="-x tests/test_example.py" for some)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS)
 
 lint: $(DEV)  ## check style and format
 	$(BIN)/ruff check .
@@ -84,7 +85,7 @@ docs: $(DEV)  ## build the documentation as a site: build/site (nothing is fetch
 	@echo "build/site/index.html; with its search: $(BIN)/mkdocs serve"
 
 docs-test: $(DEV)  ## run what the documentation shows, at reduced size, and build the site
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_FLAGS) $(DOCS_TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(DOCS_TESTS)
 
 wheel-test: $(DEV)  ## build the wheel, install it into an empty environment elsewhere, and use it there
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
