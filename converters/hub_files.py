@@ -71,7 +71,7 @@ def fetch(name: str) -> HubFile:
         InputError: if the name has another form, or the file can't be had.
     """
     found = _NAME.fullmatch(name)
-    if found is None:
+    if found is None or not _REPOSITORY.fullmatch(found["repo"]):  # older libraries would ask the hub for any name
         raise InputError(
             f"{name!r} is not the name of a card on the hub; write hf://OWNER/REPO/path/to/card.yaml, with the name "
             "of a data set for OWNER/REPO (@REVISION may follow)"
