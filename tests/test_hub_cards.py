@@ -236,7 +236,16 @@ class TestOffline:
 
 @pytest.mark.parametrize(
     "name",
-    ["hf://", "hf://x", "hf://x/y", "hf://x/y/", "hf:///x/y.yaml", "hf://x/@v1/y.yaml", "hf://x/y@/z.yaml", "hf://信"],
+    [
+        "hf://",
+        "hf://x",
+        "hf://x/y",
+        "hf://x/y/",
+        "hf:///x/y.yaml",
+        "hf://x/@v1/y.yaml",
+        "hf://x/y@/z.yaml",
+        "hf://名/字/来信.yaml",
+    ],
 )
 def test_a_name_of_another_form_is_refused_with_the_right_one(name: str, hub: hub_stand_in.StandIn) -> None:
     assert refused(name).startswith(
@@ -253,7 +262,6 @@ def test_a_name_of_another_form_is_refused_with_the_right_one(name: str, hub: hu
         (f"hf://{REPO}@v9/shop/letters.yaml", f"{REPO} has no revision 'v9'"),
         ("hf://nobody/letters/letters.yaml", "the hub shows you no data set nobody/letters; check the name"),
         ("hf://somebody/gated/letters.yaml", "ask for access to somebody/gated on its page"),
-        ("hf://名/字/来信.yaml", "is not the name of a card on the hub; write hf://OWNER/REPO"),
         (f"hf://{REPO}/../other/letters.yaml", "does not stay in its folder; write the path within the repository"),
         (f"hf://{REPO}//etc/letters.yaml", "does not stay in its folder"),
     ],
