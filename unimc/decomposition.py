@@ -128,7 +128,7 @@ def label_by_label(
 
 
 def _joined(example: MultipleChoiceExample, answers: list[Prediction], rule: AnswerRule) -> Prediction:
-    # The smallest float stands for what a softmax rounded to 0: the odds stay finite.
+    # What a softmax rounded to 0 is taken for 1e-300: the odds stay finite.
     margins = [math.log(max(one.scores[0], 1e-300)) - math.log(max(one.scores[1], 1e-300)) for one in answers]
     if rule.multi_label:
         scores = [one.scores[0] for one in answers]
