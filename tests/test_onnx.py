@@ -272,6 +272,22 @@ def test_a_layer_whose_weights_seven_bits_would_spoil_keeps_what_they_lose(outli
     assert (kept - layer.weight).norm() < ROUGH * layer.weight.norm()
 
 
+@pytest.mark.parametrize("offset", [-20.0, 0.0, 20.0])
+def test_what_int8_states_lose_depends_on_how_far_they_lie_apart_not_on_where(offset: float, tmp_path: Path) -> None:
+    """Every state is known to half a step, and there are 255 steps from a token's smallest to its largest."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(64, 8).requires_grad_(False)
+    made, states = Int8Linear(layer).eval(), torch.rand(5, 64) + offset  # states lie less than 1 apart
+    pairs = zip(made.weights, made.scales, strict=True)
+    kept = torch.stack([weight.float() * scale for weight, scale in pairs]).sum(0).t()
+    path = tmp_path / "layer.onnx"
+    torch.onnx.export(made, (states,), path, input_names=["states"], dynamo=True, opset_version=23, verbose=False)
+    runtime = pytest.importorskip("onnxruntime").InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = runtime.run(None, {"states": states.numpy()})
+    lost = (torch.from_numpy(found) - (states @ kept.t() + layer.bias)).abs()
+    assert bool((lost <= kept.abs().sum(1) / 255 / 2 + 1e-4).all())
+
+
 def test_making_int8_weights_leaves_the_model_as_it_is() -> None:
     made = checkpoint("bert")
     before = UniMC(made).backend.fingerprint()
