@@ -336,6 +336,7 @@ def test_two_processes_write_the_file_that_one_writes(mails: Path, tmp_path: Pat
         (("{}", "--options", "a,b"), "which column holds the text? give --text, one of: 编号, 留言"),
         (("{}", "--options", "a,b", "--text", "正文"), "row 0 (from 0): no column '正文'; the columns are: 编号, 留言"),
         (("{}", "--options", " , ", "--text", "留言"), "--options is empty"),
+        (("{}", "--options", "报修、缴费", "--text", "留言"), "'报修、缴费' is one option; put commas (, or ，)"),
         (("{}",), "give either --options or --options-file (with --text), or --task"),
         (("{}", *GIVEN, "--options-file", "x.yaml"), "give either --options or --options-file"),
         (("{}", *GIVEN, "--json", "x.json"), "give one file"),

@@ -214,6 +214,11 @@ def test_a_language_without_answer_pieces(tmp_path: Path, say: Say) -> None:
 
 # ---- what is classified
 
+_LONE = (
+    "--options {} is one option; put commas (, or ，) where {} stands to give several, or name it in a file for "
+    "--options-file"
+)
+
 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
@@ -223,6 +228,8 @@ def test_a_language_without_answer_pieces(tmp_path: Path, say: Say) -> None:
         ("It rained.", "rain,,snow", "option 1 is empty; every option needs a text"),
         ("It rained.", "", '--options is empty; name the candidate answers, as --options "sports,politics"'),
         ("下雨了。", "，", '--options is empty; name the candidate answers, as --options "sports,politics"'),
+        ("It rained.", "rain; snow", _LONE.format("'rain; snow'", "';'")),
+        ("下雨了。", "雨、雪", _LONE.format("'雨、雪'", "'、'")),
         ("", "rain,snow", "text 0 is empty; give a text"),
         ("　", "雨，雪", "text 0 is empty; give a text"),
         ("123", "1,2", "can't tell the language of '123  1 2'; give language= one of en, zh"),

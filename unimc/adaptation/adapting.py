@@ -161,7 +161,7 @@ def _started(
         return found
     generator = torch.Generator().manual_seed(config.seed)
     words = backbone.get_input_embeddings().weight
-    start = start_vectors(words, config.tokens, encoder.tokenizer.cls, generator).to(words.device)
+    start = start_vectors(words, config.tokens, encoder.tokenizer.sep, generator).to(words.device)
     if kind == "soft":
         return SoftPrompt(start)
     if kind == "deep":

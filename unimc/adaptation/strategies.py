@@ -49,10 +49,10 @@ STRATEGIES: tuple[Strategy, ...] = (
     Strategy("zero-shot", _FREE, "nothing"),
     Strategy("fine-tuning", _FIXED_PROMPT, "all weights", backbone=True, rate=3e-5),
     Strategy("lora", _FIXED_PROMPT, "thin matrices beside query and value", lora=True, rate=1e-3),
-    Strategy("prompt-tuning", _FIXED_LM, "vectors before the words", "soft", prompt_rate=3e-2, tokens=16),
-    Strategy("p-tuning", _FIXED_LM, "an LSTM that makes those vectors", "lstm", prompt_rate=1e-3, tokens=16),
-    Strategy("p-tuning-mlp", _FIXED_LM, "an MLP that makes those vectors", "mlp", prompt_rate=1e-3, tokens=16),
-    Strategy("p-tuning-v2", _FIXED_LM, "keys and values in every layer", "deep", prompt_rate=3e-2, tokens=16),
+    Strategy("prompt-tuning", _FIXED_LM, "vectors before the words", "soft", prompt_rate=3e-2, tokens=4),
+    Strategy("p-tuning", _FIXED_LM, "an LSTM that makes those vectors", "lstm", prompt_rate=1e-3, tokens=4),
+    Strategy("p-tuning-mlp", _FIXED_LM, "an MLP that makes those vectors", "mlp", prompt_rate=1e-3, tokens=4),
+    Strategy("p-tuning-v2", _FIXED_LM, "keys and values in every layer", "deep", prompt_rate=3e-2, tokens=4),
     Strategy(
         "prompt-and-model",
         _BOTH,
@@ -61,7 +61,7 @@ STRATEGIES: tuple[Strategy, ...] = (
         backbone=True,
         rate=3e-5,
         prompt_rate=3e-2,
-        tokens=16,
+        tokens=4,
     ),
 )
 """The default rates were chosen on training rows."""

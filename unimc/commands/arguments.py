@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unimc.example import InputError
+from unimc.example import InputError, shown
 
 Model = Annotated[
     str | None,
@@ -47,9 +48,21 @@ AskedMultiLabel = Annotated[
 ]
 
 
+_OTHER_MARKS = "、；;|"
+
+
 def comma_separated(text: str) -> list[str]:
     """The entries of a list written with commas; blanks around them don't count."""
     return [entry.strip() for entry in text.split(",") if entry.strip()]
+
+
+def check_several(wordings: Sequence[str]) -> None:
+    """Raises `InputError` for a lone option that reads as a list with other marks than commas."""
+    if len(wordings) == 1 and (mark := next((one for one in _OTHER_MARKS if one in wordings[0]), None)):
+        raise InputError(
+            f"--options {shown(wordings[0])} is one option; put commas (, or ，) where {shown(mark)} stands to give "
+            "several, or name it in a file for --options-file"
+        )
 
 
 def check_device(device: str | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unimc.commands.arguments import comma_separated
+from unimc.commands.arguments import check_several, comma_separated
 from unimc.commands.options_file import read_options
 from unimc.example import InputError, MultipleChoiceExample, shown
 
@@ -68,6 +68,7 @@ class Asked:
         found = comma_separated((self.options or "").replace("，", ","))
         if not found:
             raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
+        check_several(found)
         return found
 
     def _of_card(self, task: str) -> tuple[Check, Make]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from unimc.commands.arguments import Backend, Device, Model, check_device
+from unimc.commands.arguments import Backend, Device, Model, check_device, check_several
 from unimc.commands.options_file import read_options
 from unimc.example import InputError
 
@@ -111,4 +111,5 @@ def _wordings(options: str | None) -> list[str]:
     wordings = [option.strip() for option in (options or "").replace("，", ",").split(",")]
     if not any(wordings):
         raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
+    check_several(wordings)
     return wordings
