@@ -51,10 +51,9 @@ PPT = "ppt"
 _MOST = 20
 """Options of a row that a prompt is trained on first."""
 DEFAULT = (
-    "zero-shot,fine-tuning,lora,prompt-tuning,p-tuning,p-tuning-mlp,p-tuning-v2,prompt-and-model,ppt,"
-    "prompt-tuning@48,p-tuning-v2@4"
+    "zero-shot,fine-tuning,lora,prompt-tuning,p-tuning,p-tuning-mlp,p-tuning-v2,prompt-and-model,ppt,prompt-tuning@96"
 )
-"""NAME@TOKENS is a strategy with a prompt of so many tokens: in a backbone of six layers 48 vectors before the words
+"""NAME@TOKENS is a strategy with a prompt of so many tokens: in a backbone of twelve layers 96 vectors before the words
 are as many parameters as four keys and values in every layer."""
 
 
@@ -100,7 +99,7 @@ def main(
     lines, out = work / "cells.jsonl", console()
     how = {"limit": limit, "steps": steps, "seconds": seconds, "bfloat16": bfloat16}
     how |= {"mixture_rows": mixture_rows, "mixture_seconds": mixture_seconds}
-    done = {_key(cell): cell for cell in _read(lines, how)}
+    done = {_key(cell): cell for cell in _read(lines, how, config)}
     wanted: list[tuple[Any, ...]] = []
     # Draw by draw and task by task, so that an interrupted program leaves whole comparisons.
     for number in range(draws):
@@ -123,6 +122,7 @@ def main(
         if way.partition("@")[0] == PPT:
             initial = _pretrained(Path(base), way, work, data, replace(config, seconds=mixture_seconds), mixture_rows)
         cell = {"base": base, "task": name, "strategy": way, "k": k, "draw": number, "how": how}
+        cell |= {"rates": _rates(_configured(way, config))}
         cell |= _cell(key, _configured(way, config), prepared, initial, work)
         with lines.open("a", encoding="utf-8") as file:
             file.write(json.dumps(cell, ensure_ascii=False) + "\n")
@@ -149,7 +149,7 @@ def _key(cell: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(cell[name] for name in ("base", "task", "strategy", "k", "draw"))
 
 
-def _read(lines: Path, how: dict[str, Any]) -> list[dict[str, Any]]:
+def _read(lines: Path, how: dict[str, Any], config: Any) -> list[dict[str, Any]]:
     """What is done already; a line that was being written when the program was stopped is taken out of the file."""
     if not lines.exists():
         return []
@@ -160,6 +160,12 @@ def _read(lines: Path, how: dict[str, Any]) -> list[dict[str, Any]]:
         if cell.get("how") != how:
             raise InputError(
                 f"{lines} holds cells made with {cell.get('how')}, not {how}; name another folder by --work"
+            )
+        rates = _rates(_configured(cell["strategy"], config))
+        if cell.get("rates") != rates:
+            raise InputError(
+                f"{lines} holds cells of {cell['strategy']} made with {cell.get('rates')}, not {rates}; name another "
+                "folder by --work"
             )
     return cells
 
@@ -176,6 +182,12 @@ def _trained_on(names: Sequence[str], bases: dict[str, Path]) -> list[str]:
 def _configured(way: str, config: Any) -> Any:
     name, _, tokens = way.partition("@")
     return replace(config, strategy=name, prompt_tokens=int(tokens) if tokens else None)
+
+
+def _rates(config: Any) -> dict[str, Any]:
+    """What a strategy has by default, which may change from version to version."""
+    moves = config.moves
+    return {"rate": moves.rate, "prompt_rate": moves.prompt_rate, "tokens": config.tokens}
 
 
 def _rows(asked: Asked, data: Path, limit: int) -> dict[str, Any]:

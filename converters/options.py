@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import replace
 
 from unimc.example import MultipleChoiceExample
 
@@ -13,7 +11,7 @@ def shuffled(example: MultipleChoiceExample, seed: int) -> MultipleChoiceExample
     """The example with its options in an order drawn by (seed, task, id)."""
     order = list(range(len(example.options)))
     _draws(example, seed, "order").shuffle(order)
-    return _taken(example, order)
+    return example.taking(order)
 
 
 def subsampled(example: MultipleChoiceExample, count: int, seed: int) -> MultipleChoiceExample:
@@ -27,7 +25,7 @@ def subsampled(example: MultipleChoiceExample, count: int, seed: int) -> Multipl
     right = set(example.right or ())
     wrong = [index for index in range(len(example.options)) if index not in right]
     drawn = _draws(example, seed, "options").sample(wrong, max(count - len(right), 0))
-    return _taken(example, sorted(right.union(drawn)))
+    return example.taking(sorted(right.union(drawn)))
 
 
 def fewest_to_most(example: MultipleChoiceExample, fewest: int, most: int | None, seed: int) -> MultipleChoiceExample:
@@ -40,18 +38,6 @@ def fewest_to_most(example: MultipleChoiceExample, fewest: int, most: int | None
     if most <= fewest:
         return subsampled(example, most, seed)
     return subsampled(example, _draws(example, seed, "number").randint(fewest, most), seed)
-
-
-def _taken(example: MultipleChoiceExample, places: Sequence[int]) -> MultipleChoiceExample:
-    """The example with the options at `places`, in that order; every right one must be among them."""
-    new = {old: place for place, old in enumerate(places)}
-    return replace(
-        example,
-        options=tuple(example.options[place] for place in places),
-        names=tuple(example.names[place] for place in places),
-        label=None if example.label is None else new[example.label],
-        labels=None if example.labels is None else tuple(sorted(new[label] for label in example.labels)),
-    )
 
 
 def _draws(example: MultipleChoiceExample, seed: int, what: str) -> random.Random:

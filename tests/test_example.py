@@ -108,3 +108,23 @@ def test_examples_are_values() -> None:
     assert replace(made(label=1), question="什么？").label == 1
     with pytest.raises(FrozenInstanceError):
         made().label = 0  # type: ignore[misc]
+
+
+def test_taking_moves_options_names_and_what_is_right_together() -> None:
+    example = MultipleChoiceExample(["甲", "b", "c"], passage="x", names=["A", "B", "C"], labels=(0, 2))
+    moved = example.taking([2, 0])
+    assert (moved.options, moved.names, moved.labels) == (("c", "甲"), ("C", "A"), (0, 1))
+    assert replace(example, labels=None, label=1).taking([2, 0, 1]).label == 2
+    assert replace(example, labels=None).taking([1]).right is None
+
+
+def test_taking_a_right_option_away_is_refused() -> None:
+    with pytest.raises(InputError, match="the right option '甲' would be left out"):
+        MultipleChoiceExample(["甲", "b"], passage="x", label=0).taking([1])
+
+
+@pytest.mark.parametrize("texts", [{"question": "哪一个？"}, {"passage": "x", "textb": "y"}])
+def test_an_example_is_recognised_whichever_of_its_options_are_taken(texts: dict[str, str]) -> None:
+    """Also one that has nothing but a question and options: those that were drawn don't make it another item."""
+    example = MultipleChoiceExample(["a", "b", "c"], **texts)
+    assert example.taking([2, 0]).key == example.key

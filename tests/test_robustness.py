@@ -16,7 +16,7 @@ import yaml
 from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
 from unimc.cli import main
 from unimc.evaluation_set import EvaluationSet
-from unimc.robustness import check, order_of, shuffled
+from unimc.robustness import check, order_of
 
 CARD: dict[str, Any] = {
     "name": "天气",
@@ -73,13 +73,6 @@ def asked(task: EvaluationSet, wording: str) -> EvaluationSet:
 
 
 # ---- order
-
-
-def test_shuffling_moves_options_names_and_what_is_right_together() -> None:
-    example = MultipleChoiceExample(["a", "b", "c"], passage="x", names=["A", "B", "C"], labels=(0, 2))
-    moved = shuffled(example, [2, 0, 1])
-    assert (moved.options, moved.names, moved.labels) == (("c", "a", "b"), ("C", "A", "B"), (0, 1))
-    assert shuffled(replace(example, labels=None, label=1), [2, 0, 1]).label == 2
 
 
 def test_an_order_follows_from_the_seed_and_is_never_the_one_given() -> None:

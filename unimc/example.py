@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index
 
 from unimc.identity import normalised, text_hash
@@ -146,6 +146,24 @@ class MultipleChoiceExample:
     def fingerprint(self) -> int:
         """64-bit hash of `key`."""
         return text_hash(self.key)
+
+    def taking(self, places: Sequence[int]) -> MultipleChoiceExample:
+        """The example with the options at `places`, in that order. What it is recognised by stays what it was.
+
+        Raises:
+            InputError: if a right option is not among them.
+        """
+        new = {old: place for place, old in enumerate(places)}
+        if left_out := set(self.right or ()) - new.keys():
+            raise self.error(f"the right option {shown(self.options[min(left_out)])} would be left out")
+        return replace(
+            self,
+            options=tuple(self.options[place] for place in places),
+            names=tuple(self.names[place] for place in places),
+            label=None if self.label is None else new[self.label],
+            labels=None if self.labels is None else tuple(sorted(new[label] for label in self.labels)),
+            identity=self.recognised_by,
+        )
 
     def error(self, problem: str) -> InputError:
         """An `InputError` about this example that says which one it is."""

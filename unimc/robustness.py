@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unimc.answering import Shard, predict_shard
 from unimc.evaluation_set import PRIMARY, EvaluationSet
-from unimc.example import InputError, MultipleChoiceExample, whole_number
+from unimc.example import InputError, whole_number
 from unimc.figures import Judged, figure
 
 if TYPE_CHECKING:
@@ -40,23 +40,6 @@ class Order:
     asked: int
     changed: int
     largest_change: float
-
-
-def shuffled(example: MultipleChoiceExample, order: Sequence[int]) -> MultipleChoiceExample:
-    """The example with its options in another order.
-
-    Args:
-        example: the example.
-        order: the options' old places in their new order.
-    """
-    place = {old: new for new, old in enumerate(order)}
-    return replace(
-        example,
-        options=tuple(example.options[old] for old in order),
-        names=tuple(example.names[old] for old in order),
-        label=None if example.label is None else place[example.label],
-        labels=None if example.labels is None else tuple(sorted(place[old] for old in example.labels)),
-    )
 
 
 def order_of(examples: EvaluationSet, number: int, example: int, seed: int) -> list[int]:
@@ -85,7 +68,7 @@ def order_changes(
     changed, largest = 0, 0.0
     for number in range(shuffles):
         orders = [order_of(task, number, place, seed) for place in range(len(task.examples))]
-        examples = [shuffled(one, order) for one, order in zip(task.examples, orders, strict=True)]
+        examples = [one.taking(order) for one, order in zip(task.examples, orders, strict=True)]
         answers = _answers(model, replace(task, examples=examples, wordings={}), batch_size)
         for before, after, order in zip(given, answers, orders, strict=True):
             changed += set(before.labels) != {order[new] for new in after.labels}

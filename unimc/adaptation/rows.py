@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
 
 from unimc.example import InputError, MultipleChoiceExample
@@ -161,11 +161,4 @@ def with_some_options(example: MultipleChoiceExample, most: int, seed: int, epoc
     others = [place for place in range(len(example.options)) if place not in right]
     random = generator(seed, epoch, "some options", f"{example.task}/{example.id}")
     drawn = random.permutation(others)[: most - len(right)].tolist()
-    kept = sorted([*right, *drawn])
-    return replace(
-        example,
-        options=tuple(example.options[place] for place in kept),
-        names=tuple(example.names[place] for place in kept),
-        label=None if example.label is None else kept.index(example.label),
-        labels=None if example.labels is None else tuple(kept.index(place) for place in example.labels),
-    )
+    return example.taking(sorted([*right, *drawn]))

@@ -47,20 +47,20 @@ _FREE, _FIXED_PROMPT, _FIXED_LM, _BOTH = (
 
 STRATEGIES: tuple[Strategy, ...] = (
     Strategy("zero-shot", _FREE, "nothing"),
-    Strategy("fine-tuning", _FIXED_PROMPT, "all weights", backbone=True, rate=3e-5),
-    Strategy("lora", _FIXED_PROMPT, "thin matrices beside query and value", lora=True, rate=1e-3),
-    Strategy("prompt-tuning", _FIXED_LM, "vectors before the words", "soft", prompt_rate=3e-2, tokens=4),
+    Strategy("fine-tuning", _FIXED_PROMPT, "all weights", backbone=True, rate=1e-5),
+    Strategy("lora", _FIXED_PROMPT, "thin matrices beside query and value", lora=True, rate=5e-4),
+    Strategy("prompt-tuning", _FIXED_LM, "vectors before the words", "soft", prompt_rate=1e-2, tokens=4),
     Strategy("p-tuning", _FIXED_LM, "an LSTM that makes those vectors", "lstm", prompt_rate=1e-3, tokens=4),
     Strategy("p-tuning-mlp", _FIXED_LM, "an MLP that makes those vectors", "mlp", prompt_rate=1e-3, tokens=4),
-    Strategy("p-tuning-v2", _FIXED_LM, "keys and values in every layer", "deep", prompt_rate=3e-2, tokens=4),
+    Strategy("p-tuning-v2", _FIXED_LM, "keys and values in every layer", "deep", prompt_rate=2e-2, tokens=4),
     Strategy(
         "prompt-and-model",
         _BOTH,
         "vectors and all weights",
         "soft",
         backbone=True,
-        rate=3e-5,
-        prompt_rate=3e-2,
+        rate=1e-5,
+        prompt_rate=1e-2,
         tokens=4,
     ),
 )
