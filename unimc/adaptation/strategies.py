@@ -64,7 +64,9 @@ STRATEGIES: tuple[Strategy, ...] = (
         tokens=4,
     ),
 )
-"""The default rates were chosen on training rows."""
+"""The default rates and lengths were chosen on rows that are not for testing, with a model of twelve layers that knows
+its tasks already: it takes little to spoil what it knows. Sixteen vectors cost 2 points before they were tuned, four
+nothing."""
 
 NAMES = tuple(strategy.name for strategy in STRATEGIES)
 _ALIASES = {"prefix-tuning": "p-tuning-v2", "ppt": "prompt-tuning", "full": "fine-tuning"}
