@@ -41,7 +41,9 @@ def check_mixture(mixture: Mixture) -> None:
     """Raise InputError, naming the key, if a plain argument of a mixture is not valid."""
     for name in ("tasks", "held_out", "licences"):
         given = getattr(mixture, name)
-        if given is not None and (isinstance(given, str | Mapping) or not isinstance(given, Sequence)):
+        if given is None and name == "licences":  # all of them
+            continue
+        if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
             raise InputError(f"mixture: {name}: must be a list")
     for licence in mixture.licences or ():
         if not isinstance(licence, str):
@@ -50,8 +52,11 @@ def check_mixture(mixture: Mixture) -> None:
         raise InputError(f"mixture: data_dir must be a folder's path, not {mixture.data_dir!r}")
     if not mixture.tasks:
         raise InputError("mixture: tasks: empty; name at least one task")
-    if mixture.cap is None:
-        raise InputError("mixture: cap must be a whole number, 1 or more, not None")
+    for name in ("cap", "copies"):
+        if getattr(mixture, name) is None:
+            raise InputError(f"mixture: {name} must be a whole number, 1 or more, not None")
+    if type(mixture.seed) is not int:  # None would be another seed in every process
+        raise InputError(f"mixture: seed must be a whole number, not {mixture.seed!r}")
     for name in ("shuffle_options", "decontaminate"):
         if not isinstance(getattr(mixture, name), bool):
             raise InputError(f"mixture: {name} must be true or false, not {getattr(mixture, name)!r}")

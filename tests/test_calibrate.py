@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 import terminal
 
-from unimc import MultipleChoiceExample, Prediction, UniMC, seen
+import converters
+from unimc import InputError, MultipleChoiceExample, Prediction, UniMC, seen
 from unimc.calibration import Calibration, content_free_examples, content_free_prior, fit
+from unimc.commands.asked_rows import Asked
 from unimc.commands.calibration_figures import crossed, figures
+from unimc.commands.calibration_rows import of_file
 from unimc.stored_calibration import find
 
 Calibrate = Callable[..., terminal.Said]
@@ -273,3 +276,12 @@ def test_the_figures_are_those_of_their_definitions() -> None:
     several = figures([one, other], [(0, 1), ()], True)
     assert several["micro-F1"] == pytest.approx(2 / 3)
     assert several["log-loss"] == pytest.approx(-np.log([0.8, 0.2, 0.5, 0.7, 0.8]).mean())
+
+
+def test_a_row_of_several_examples_is_refused_in_a_file(tmp_path: Path) -> None:
+    """A card may ask several questions of a row; a labelled row of a file has one answer."""
+    (tmp_path / "rows.jsonl").write_text(json.dumps(converters.get("clue_chid").example) + "\n", encoding="utf-8")
+    source = of_file(tmp_path / "rows.jsonl", Asked(task="clue_chid"), None, 10, False)
+    answers = UniMC.from_pretrained(launching.sample_model()).answers
+    with pytest.raises(InputError, match=r"row 0 \(from 0\): it makes 2 examples; here a row is one example"):
+        source.examples(answers)

@@ -149,6 +149,12 @@ def test_a_file_with_rows_of_one_label_and_of_several_is_refused(tmp_path: Path)
         json_set(tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_of_no_rows_is_refused(limit: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"limit is {limit}; it must be 1 or more"):
+        json_set(tmp_path / "x.jsonl", limit=limit)
+
+
 def test_tasks_lists_those_of_a_family(unimc: Unimc) -> None:
     said = unimc("tasks", "--family", "topic")
     assert "sample_zh_topic" in said

@@ -149,6 +149,14 @@ def test_splits_that_lie_side_by_side_become_one_card(tmp_path: Path) -> None:
     assert "test.csv: not taken into the card, it has no column label" in said.out
 
 
+def test_ids_that_only_some_splits_have_are_not_taken(tmp_path: Path) -> None:
+    put(tmp_path / "inbox/train.csv", as_csv([{**row, "id": f"m{place}"} for place, row in enumerate(ENGLISH)]))
+    put(tmp_path / "inbox/test.csv", as_csv(ENGLISH))
+    task, _ = drafted(tmp_path / "inbox/train.csv")
+    assert task.source["files"] == {"train": "train.csv", "test": "test.csv"}
+    assert [len(task.load(split)) for split in ("train", "test")] == [len(ENGLISH), len(ENGLISH)]
+
+
 def test_a_card_elsewhere_finds_its_file(tmp_path: Path) -> None:
     file = put(tmp_path / "data/inbox.csv", as_csv(ENGLISH))
     task, _ = drafted(file, "--output", tmp_path / "cards/new/mine.yaml", "--name", "mine")

@@ -282,6 +282,13 @@ def test_an_example_that_is_not_there(say: Say) -> None:
         ("validation.tasks=[{tsk: sample_zh_nli}]", "validation.tasks: unknown key 'tsk'; known are task, split"),
         ("validation.tasks=[{split: train}]", "validation.tasks: an entry has no `task`"),
         ("validation.tasks=[3]", "validation.tasks: an entry is a name or {task: name, split: name}, not 3"),
+        (
+            "validation.tasks=[{task: sample_zh_nli, split: train}, {task: sample_zh_nli, split: train},"
+            "{task: sample_zh_nli, split: train}]",
+            "validation.tasks: sample_zh_nli:train is named twice; leave it out once",
+        ),
+        ("mixture.seed=", "mixture: seed must be a whole number, not None"),
+        ("mixture.held_out=", "mixture: held_out: must be a list"),
         ("backbone=没有/这个", "'没有/这个' is neither a folder here nor a model that the hub gives now"),
         ("training.epochs", "--set 'training.epochs': write key=value, for example training.epochs=2"),
         ("training.epochs=[", "--set 'training.epochs=[', line 1: not valid YAML: "),
@@ -292,6 +299,19 @@ def test_a_mistake_in_a_configuration(override: str, message: str, tmp_path: Pat
     path = launching.configuration(tmp_path / "run")
     assert message in say("train", "--config", path, "--set", override)
     assert not (tmp_path / "run" / "final").exists()
+
+
+def test_a_validation_row_that_cannot_be_asked_is_said_before_the_training(tmp_path: Path, say: Say) -> None:
+    path = launching.configuration(tmp_path / "run")
+    task = tmp_path / "may.yaml"
+    task.write_text(
+        "name: may\nkind: classification\nlanguage: zh\nquestion: 哪个月？\npassage: '{text}'\n"
+        "labels: {column: label, values: {A: May, B: may}}\nrows: {validation: [{text: 春天来了, label: A}]}\n",
+        encoding="utf-8",
+    )
+    said = say("train", "--config", path, "--set", f"validation.tasks=[{task}]")
+    assert said.startswith("validation.tasks: example may validation/0: options 'May' and 'may' are the same tokens")
+    assert not list((tmp_path / "run").glob("checkpoint-*"))
 
 
 def test_a_mistake_leaves_no_folder_that_refuses_its_correction(tmp_path: Path, say: Say) -> None:

@@ -80,7 +80,10 @@ def of_file(file: Path, asked: Asked, label: str | None, limit: int, labelled: b
 
     def example(place: int, answers: Answers) -> MultipleChoiceExample:
         try:
-            (made,) = make(rows[place], place, answers)
+            several = make(rows[place], place, answers)
+            if len(several) != 1:
+                raise InputError(f"it makes {len(several)} examples; here a row is one example, with one question")
+            made = several[0]
             return made if label is None else _labelled(made, rows[place], label, asked.multi_label)
         except InputError as problem:
             raise InputError(f"{file}: row {place} (from 0): {problem}") from None

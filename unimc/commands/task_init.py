@@ -97,8 +97,12 @@ def init(
     language = language or _language([str(row.get(one) or "") for row in rows[:2000] for one in parts])
     every_split = {split: file} | _beside(file, split, [*parts, *options, *filter(None, [label])])
     if len(every_split) > 1:
-        rows = [row for path in every_split.values() for row in (rows if path == file else files.read_file(path))]
+        by_file = {path: rows if path == file else files.read_file(path) for path in every_split.values()}
+        rows = [row for of_one in by_file.values() for row in of_one]
         found = columns.columns(rows)
+        # The others have a column of ids too, or none has: rows without one would be errors.
+        if identity and not all(identity in row for row in rows):
+            identity = None
     order = [one for one in ("train", "validation", "test") if one in every_split]
     first = draft.Draft(
         name=name,

@@ -100,6 +100,8 @@ def json_set(path: Path, *, limit: int | None = None, seed: int = 0) -> Evaluati
     """
     from unimc.evaluation_set import EvaluationSet
 
+    if limit is not None and limit < 1:
+        raise InputError(f"limit is {limit}; it must be 1 or more")
     examples = unimc_json.read(path)
     if limit is not None and limit < len(examples):
         drawn = random.Random(f"{seed} {path.name}").sample(range(len(examples)), limit)

@@ -76,7 +76,7 @@ def train(
     if type(checkpoint) is not Checkpoint:
         raise InputError(f"{recipe.backbone} is an adapter; name its base, or write it out whole (unimc adapt --merge)")
     mixture = Mixture.from_mapping({**drawn, "progress": accelerator.is_main_process})
-    validate = _validation(recipe, data)
+    validate = _validation(recipe, data, checkpoint)
     examples = mixture.examples()
     if accelerator.is_main_process:
         show_mixture(mixture)
@@ -110,16 +110,22 @@ def _licences(backbone: str, tasks: Sequence[Any], known: Sequence[str]) -> list
     return [note for note in notes if note not in known]
 
 
-def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
-    """The function that scores a model on the validation tasks, or None without any."""
+def _validation(recipe: RunConfig, data_dir: str | None, checkpoint: Any) -> Any:
+    """The function that scores a model on the validation tasks, or None without any.
+
+    Raises:
+        InputError: if a task can't be had, or the model can't be asked one of its rows: now, not after the training.
+    """
     if not recipe.validation.tasks:
         return None
     from converters.held_out import tasks
     from unimc.commands.tasks_to_sets import evaluation_set
+    from unimc.encoding import Encoder
     from unimc.evaluation import evaluate_task
 
-    held_out = {task.name for task, _ in tasks(recipe.mixture.get("held_out", ()))}
-    sets = []
+    held_out = {task.name for task, _ in tasks(recipe.mixture.get("held_out") or ())}
+    encoder = Encoder(checkpoint.tokenizer, checkpoint.model.layout, recipe.training.max_length)
+    sets = {}
     for entry in recipe.validation.tasks:
         given = {"task": entry} if isinstance(entry, str) else entry
         if not isinstance(given, dict):
@@ -133,20 +139,32 @@ def _validation(recipe: RunConfig, data_dir: str | None) -> Any:
                 f"validation.tasks: {given['task']} is in mixture.held_out; a checkpoint chosen by it is no longer "
                 "unseen by that task"
             )
-        sets.append(
-            evaluation_set(
-                given["task"],
-                given.get("split", "validation"),
-                data_dir=data_dir,
-                limit=recipe.validation.limit,
-                seed=recipe.training.seed,
-                variant=given.get("variant"),
-            )
+        one = evaluation_set(
+            given["task"],
+            given.get("split", "validation"),
+            data_dir=data_dir,
+            limit=recipe.validation.limit,
+            seed=recipe.training.seed,
+            variant=given.get("variant"),
         )
+        try:
+            for language in sorted({example.language for example in one.examples}):
+                checkpoint.answers[language]
+            encoder.batch(one.examples)
+        except InputError as problem:
+            raise InputError(f"validation.tasks: {problem}") from None
+        # A task may be there in another split or wording too: its second figure gets a name of its own.
+        name = one.name if one.name not in sets else ":".join(filter(None, [one.name, one.split, one.variant]))
+        if name in sets:
+            raise InputError(f"validation.tasks: {name} is named twice; leave it out once")
+        sets[name] = one
 
     def validate(model: Any, accelerator: Any) -> dict[str, float]:
-        results = [evaluate_task(model, one, resamples=0, accelerator=accelerator, progress=False) for one in sets]
-        return {result.task.name: result.primary.value for result in results}
+        def value(one: Any) -> float:
+            found = evaluate_task(model, one, resamples=0, accelerator=accelerator, progress=False)
+            return float(found.primary.value)
+
+        return {name: value(one) for name, one in sets.items()}
 
     return validate
 
