@@ -51,7 +51,7 @@ def _accuracy(cells: Sequence[Cell], tasks: Sequence[str], published: Path | Non
     lines = [f"| strategy | rows a label | {' | '.join(tasks)} |", f"|---|--:|{'--:|' * len(tasks)}"]
     for (strategy, k), own in groups(cells).items():
         known = None if strategy == "zero-shot" else base
-        figures = [figure(own, task, known and known.get(task)) for task in tasks]
+        figures = [figure(own, task, None if known is None else known.get(task)) for task in tasks]
         lines.append(f"| {strategy} | {k} | {' | '.join(figures)} |")
     if published is not None:
         lines += _published(tasks, published)

@@ -12,11 +12,12 @@ import tiny
 import torch
 
 from unimc import InputError, MultipleChoiceExample, UniMC
-from unimc.adaptation import NAMES, AdaptConfig, AdaptedCheckpoint, Drawn, adapt, draw, strategy_of
+from unimc.adaptation import NAMES, AdaptConfig, AdaptedCheckpoint, Drawn, adapt, draw, loop, strategy_of
 from unimc.adaptation.adapting import Adapted
 from unimc.adaptation.few_shot import few_shot
 from unimc.adaptation.folder import TENSORS
 from unimc.adaptation.loop import ALL_STEPS, HELD_OUT, SECONDS
+from unimc.adaptation.rows import with_some_options
 from unimc.bundled import folder_size
 from unimc.checkpoint import Checkpoint, load, load_encoder
 from unimc.evaluation_set import EvaluationSet
@@ -249,6 +250,29 @@ def test_rows_can_change_from_epoch_to_epoch(base: Path) -> None:
 
     adapt(base, drawn(held_out=0), config("lora", steps=7), vary=vary, device="cpu", progress=False)
     assert seen == {0, 1, 2}
+
+
+def test_some_options_are_shown_in_each_row_wherever_the_setting_is_given(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [replace(one, options=(*OPTIONS["en"], "rain", "snow"), names=None) for one in rows()]
+    few = draw(given, None, seed=0, held_out=0, label_names=given[0].names)
+    laid_out, taken = [], loop.TrainingSet
+
+    def spy(asked: list[MultipleChoiceExample], *args: Any, **kwargs: Any) -> Any:
+        laid_out.append([one.options for one in asked])
+        return taken(asked, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "TrainingSet", spy)
+    three = config("prompt-tuning", steps=4, options=3, held_out=0, seed=4)
+    adapt(base, few, three, device="cpu", progress=False)
+    expected = [[with_some_options(one, 3, 4, epoch).options for one in few.training] for epoch in range(len(laid_out))]
+    assert laid_out == expected
+    assert len(laid_out) == 2
+    laid_out.clear()
+    found = few_shot(base, given, three, k=None, draws=2, label_names=given[0].names, device="cpu", progress=False)
+    assert len(found.shots) == 2
+    assert {len(options) for asked in laid_out for options in asked} == {3}
 
 
 def test_several_labels_are_asked_for_one_by_one(base: Path) -> None:

@@ -76,6 +76,10 @@ def test_what_it_took_counts_the_runs_that_time_ended(page: Any) -> None:
     assert line == "| lora | 8 | 2,000 | 2.00% | 0.01 MB | 60 | 30 | 1 of 2 | 1,024 MiB |"
 
 
+def test_without_zero_shot_nothing_is_marked(page: Any) -> None:
+    assert "| lora | 8 | 75.0 ± 7.1 |  |" in page.page(results(CELLS[1:]), None).splitlines()
+
+
 def test_memory_that_could_not_be_measured_is_left_empty(page: Any) -> None:
     text = page.page(results([cell("lora", 8, 0, 0.7, memory=None)]), None)
     assert "| 0 of 1 |  |" in text

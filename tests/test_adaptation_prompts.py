@@ -244,3 +244,15 @@ def test_a_prompt_of_another_size_is_refused() -> None:
         attach(backbone, SoftPrompt(torch.zeros(tiny.POSITIONS, 32)))
     with pytest.raises(InputError, match="no prompt"):
         of_tensors({"vectors": torch.zeros(3)})
+
+
+@pytest.mark.parametrize("family", ["deberta-v2", "deberta-v2-legacy"])
+def test_packing_is_refused_where_distances_are_counted_by_place_in_the_row(family: str) -> None:
+    """The prompts stand first, so that the second example would lie at another distance from its own."""
+    model = UniMC(prompted(family, "soft"))
+    given = [EXAMPLE, replace(EXAMPLE, passage="雨")]
+    alone = [one.margins for one in model.predict(given)]
+    model.pack = 512
+    with pytest.raises(InputError, match="one example in a row; set `pack` to None"):
+        model.predict(given)
+    assert model.predict(given[:1])[0].margins == pytest.approx(alone[0], abs=1e-4)

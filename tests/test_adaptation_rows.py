@@ -151,3 +151,26 @@ def test_some_options_differ_from_epoch_to_epoch() -> None:
     assert all(tuple(one.options[place] for place in one.labels or ()) == (options[1], options[3]) for one in found)
     with pytest.raises(InputError, match="2 right options don't fit 1"):
         with_some_options(example, 1, 0, 0)
+
+
+@pytest.mark.parametrize("texts", [("the same", "other"), ("同样的文", "别的")])
+def test_a_label_whose_every_row_was_held_out_is_said(texts: tuple[str, str]) -> None:
+    same = [MultipleChoiceExample(NAMES, passage=texts[0], label=0, task="t", id=str(number)) for number in range(8)]
+    others = [replace(one, passage=f"{texts[1]} {one.id}", label=1, id=f"other {one.id}") for one in same]
+    found = draw([*same, *others], None, seed=0, held_out=0.25, label_names=NAMES[:2])
+    assert of_labels(found.training) == {"food": 6}
+    (warning,) = found.warnings
+    assert warning.startswith("every row of 1 of 2 labels (sport) is held out, and none trained on")
+    tasks = draw([*(replace(one, task="one") for one in same), *others], None, seed=0, held_out=0.25, label_names=None)
+    assert "every row of 1 of 2 tasks (one) is held out" in tasks.warnings[0]
+
+
+def test_where_holding_out_would_leave_nothing_to_train_on_nothing_is_held_out() -> None:
+    given = [
+        MultipleChoiceExample(NAMES, passage="the same", label=number % 2, task="t", id=str(number))
+        for number in range(8)
+    ]
+    found = draw(given, None, seed=0, held_out=0.25, label_names=NAMES[:2])
+    assert (len(found.training), found.held_out) == (8, ())
+    (warning,) = found.warnings
+    assert "all rows share texts with some held out, so none is held out: training goes" in warning

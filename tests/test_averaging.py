@@ -85,6 +85,16 @@ def test_what_any_of_them_was_trained_on_was_seen(tmp_path: Path) -> None:
     assert mean.calibration == {}, "a calibration is of one model's weights"
 
 
+@pytest.mark.parametrize("without", [0, 1, 2])
+def test_a_count_that_one_of_them_does_not_know_stays_unknown(without: int, tmp_path: Path) -> None:
+    """Of any of them: it may have drawn more than the others say."""
+    entry = {"task": "信", "split": "train"}
+    counted = [{**entry, "rows": 40}, {**entry, "rows": 90}, {**entry, "rows": 60}]
+    listed = [[entry if place == without else row] for place, row in enumerate(counted)]
+    parts = [written(tmp_path / str(place), trained_on=rows) for place, rows in enumerate(listed)]
+    assert average(parts).trained_on == [entry]
+
+
 def test_its_card_names_all_stages_once_and_then_the_mean(tmp_path: Path) -> None:
     runs = {}
     for name, backbone, seed in (("a", "tiny", 0), ("b", "a/final", 1)):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import hub_stand_in
 import pytest
@@ -16,6 +17,8 @@ import yaml
 from huggingface_hub import constants
 
 from unimc import InputError, UniMC
+from unimc.adaptation import AdaptedCheckpoint
+from unimc.checkpoint import Checkpoint, load
 
 REPO = "somebody/small-questions"
 TEXT, OPTIONS = "the soup was cold", ["food", "sport"]
@@ -37,6 +40,25 @@ def test_a_model_is_uploaded_with_everything_that_opens_it(model: UniMC, hub: hu
     assert made.get("private") is True or made.get("visibility") == "private"  # older and newer clients
     assert hub.messages == ["the first one"]
     assert not [name for name in hub.files[REPO] if name.endswith((".bin", ".pt", ".pkl", ".py"))]
+
+
+@pytest.mark.parametrize("kind", ["lora", "nothing"])
+def test_an_adapter_is_uploaded_as_the_whole_model_and_opens_without_its_base(
+    kind: Literal["lora", "nothing"], bert_folder: Path, hub: hub_stand_in.StandIn, tmp_path: Path
+) -> None:
+    adapter = AdaptedCheckpoint.of(load(bert_folder), base=str(bert_folder), kind=kind)
+    UniMC(adapter).push_to_hub(REPO, token=hub_stand_in.TOKEN)
+    for name, content in hub.files[REPO].items():
+        (tmp_path / name).write_bytes(content)
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= hub.files[REPO].keys()
+    assert type(load(tmp_path)) is Checkpoint
+
+
+def test_a_learned_prompt_is_not_uploaded_and_nothing_is_asked(bert_folder: Path, hub: hub_stand_in.StandIn) -> None:
+    adapter = AdaptedCheckpoint.of(load(bert_folder), base=str(bert_folder), kind="prompt")
+    with pytest.raises(InputError, match="keep the adapter's folder"):
+        UniMC(adapter).push_to_hub(REPO, token=hub_stand_in.TOKEN)
+    assert hub.asked == []
 
 
 def test_the_card_is_made_of_what_the_checkpoint_says(model: UniMC, hub: hub_stand_in.StandIn) -> None:

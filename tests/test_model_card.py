@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import tiny
 from terminal import unimc
 
 from unimc import InputError, MultipleChoiceExample, UniMC
-from unimc.checkpoint import Checkpoint
+from unimc.adaptation.folder import AdaptedCheckpoint, fingerprint
+from unimc.checkpoint import Checkpoint, load
 from unimc.model_card import Subject, card
 from unimc.pronoun_bias import PronounBias, pronoun_bias
 
@@ -210,8 +212,11 @@ def test_a_bundle_s_card_tells_of_its_run_its_results_and_its_bias(tmp_path: Pat
     (data / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     evaluation = tmp_path / "run" / "evaluation"
     evaluation.mkdir()
-    fingerprint = UniMC(made).backend.fingerprint()
-    results = {"model": {"fingerprint": fingerprint}, "tasks": [{**TASK, "task": "winogender"}]}
+    results = {
+        "format": 1,
+        "model": {"fingerprint": UniMC(made).backend.fingerprint()},
+        "tasks": [{**TASK, "task": "winogender"}],
+    }
     (evaluation / "results.json").write_text(json.dumps(results), encoding="utf-8")
     answers = [{"id": f"test/{row}", "task": "winogender", "label": row} for row in (0, 1)]
     (evaluation / "predictions.jsonl").write_text("".join(json.dumps(answer) + "\n" for answer in answers))
@@ -229,9 +234,58 @@ def test_a_bundle_s_card_tells_of_its_run_its_results_and_its_bias(tmp_path: Pat
 
 
 def test_an_evaluation_of_another_model_is_refused(bert_folder: Path, tmp_path: Path) -> None:
-    results = {"model": {"fingerprint": "0ther"}, "tasks": [TASK]}
+    results = {"format": 1, "model": {"fingerprint": "0ther"}, "tasks": [TASK]}
     (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
     done = unimc("bundle", "--model", bert_folder, "--output", tmp_path / "unimc-tiny", "--results", tmp_path)
     assert done.code == 2
     assert "is the evaluation of another model than" in done.err
     assert not (tmp_path / "unimc-tiny").exists()
+
+
+def test_what_is_no_evaluation_is_refused_by_name(bert_folder: Path, tmp_path: Path) -> None:
+    """`unimc adapt` writes a results.json too, of another form."""
+    results = {"format": 1, "task": "邮件", "base": "tiny", "strategy": "lora", "draws": []}
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    done = unimc("bundle", "--model", bert_folder, "--output", tmp_path / "unimc-tiny", "--results", tmp_path)
+    assert (done.code, f"{tmp_path / 'results.json'}: not the results.json of an evaluation" in done.err) == (2, True)
+    assert not (tmp_path / "unimc-tiny").exists()
+
+
+def test_an_adapter_s_card_tells_of_its_base_s_training_too(tmp_path: Path) -> None:
+    """The adapter's own folder holds what was added alone; what is shipped is the whole model."""
+    made = tiny.checkpoint("bert")
+    trained_on = [{"task": "letters", "split": "train", "rows": 40, "language": "en"}]
+    licences = ["backbone tiny: MIT", "training data letters: CC BY-NC 4.0"]
+    base = tmp_path / "base"
+    Checkpoint(made.model, made.tokenizer, made.answers, 90, trained_on, licences).save(base)
+    opened = load(base)
+    about = {"base": str(base), "base_fingerprint": fingerprint(opened.model), "kind": "nothing"}
+    AdaptedCheckpoint.of(opened, own_rows=[{"task": "邮件", "rows": 8}], **about).save(tmp_path / "adapter")
+    done = unimc("bundle", "--model", tmp_path / "adapter", "--output", tmp_path / "unimc-tiny")
+    assert done.code == 0, done.err
+    said = (tmp_path / "unimc-tiny" / "README.md").read_text(encoding="utf-8")
+    for part in ("48 examples of 2 tasks:", "| non-commercial | 1 | 40 |", *(f"- {note}" for note in licences)):
+        assert part in said
+
+
+def test_what_is_not_on_record_of_a_training_is_not_made_up(bert_folder: Path, tmp_path: Path) -> None:
+    """Of a model without unimc.json nothing is known; the versions that bundled it did not train it."""
+    shutil.copytree(bert_folder, tmp_path / "bare", ignore=shutil.ignore_patterns("unimc.json"))
+    assert unimc("bundle", "--model", tmp_path / "bare", "--output", tmp_path / "unimc-tiny").code == 0
+    assert (
+        "Not on record." in (tmp_path / "unimc-tiny" / "README.md").read_text(encoding="utf-8").split("## Licences")[0]
+    )
+
+
+@pytest.mark.parametrize("called", ["tiny", "final"])
+def test_a_run_is_told_once_wherever_the_command_is_called(
+    called: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the run's folder a backbone named without a slash lies beside the run's own configuration."""
+    run = tmp_path / "run"
+    tiny.checkpoint("bert").save(run / "final")
+    (run / "config.json").write_text(json.dumps({**RUN, "backbone": called}), encoding="utf-8")
+    monkeypatch.chdir(run)
+    done = unimc("bundle", "--model", "final", "--output", tmp_path / "unimc-tiny")
+    assert done.code == 0, done.err
+    assert (tmp_path / "unimc-tiny" / "README.md").read_text(encoding="utf-8").count("seed 3") == 1

@@ -18,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
+from unimc.adaptation import AdaptedCheckpoint
+from unimc.adaptation.folder import TENSORS
 from unimc.backends import export as exporting
 from unimc.backends.export import export
 from unimc.backends.int8 import ROUGH, WEIGHT_STEPS, Int8Linear, quantised
@@ -411,6 +413,19 @@ def test_a_checkpoint_is_not_mixed_with_an_export(bert_folder: Path) -> None:
     with pytest.raises(InputError, match="holds a checkpoint; give the export a folder of its own"):
         export(load(bert_folder), bert_folder)
     assert sorted(bert_folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", ["nothing", "prompt"])
+def test_an_adapter_is_not_written_over_by_an_export(kind: str, bert_folder: Path, tmp_path: Path) -> None:
+    """One that learned nothing has no file but the entry."""
+    AdaptedCheckpoint.of(load(bert_folder), base=str(bert_folder)).save(tmp_path)
+    if kind == "prompt":
+        (tmp_path / FILE).write_text("cut sho", encoding="utf-8")
+        (tmp_path / TENSORS).touch()
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    with pytest.raises(InputError, match="holds an adapter; give the export a folder of its own"):
+        export(load(bert_folder), tmp_path)
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
 
 
 def test_a_model_without_a_trained_head_is_refused(tmp_path: Path) -> None:

@@ -148,3 +148,25 @@ def test_a_run_that_made_no_step_may_be_started_otherwise(folder: RunFolder) -> 
     sealed(folder, 1)
     with pytest.raises(InputError, match=r"other: epochs"):
         folder.open({"epochs": 3})
+
+
+@pytest.mark.parametrize("before", [{"average": ["a/final", "b/final"]}, None])
+def test_a_model_that_no_such_run_made_is_left_as_it_is(before: dict[str, Any] | None, tmp_path: Path) -> None:
+    """`unimc average` and `unimc adapt` write a `final` too, and no metrics."""
+    folder = RunFolder(tmp_path)
+    folder.final.mkdir()
+    config = tmp_path / "config.json"
+    if before is not None:
+        config.write_text(json.dumps(before), encoding="utf-8")
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
+    said = "run of another configuration" if before else "final is there already, with no record of its training"
+    with pytest.raises(InputError, match=rf"{said}.*; take another output folder, or remove"):
+        folder.open({"epochs": 1})
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.json*")} == kept
+
+
+def test_a_finished_run_is_opened_again_with_its_own_configuration(folder: RunFolder) -> None:
+    folder.final.mkdir()
+    folder.open({"epochs": 1})
+    with pytest.raises(InputError, match=r"other: epochs"):
+        folder.open({"epochs": 2})

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from hub_stand_in import COMMIT
+from huggingface_hub import constants
 
 from unimc import InputError, MultipleChoiceExample, UniMC
 from unimc.checkpoint import load
@@ -49,6 +51,10 @@ def test_a_record_of_a_part_of_the_training_claims_nothing_for_the_rest() -> Non
     earlier = [{"task": "z", "split": "train", "rows": 9}, *LISTED]
     assert seen("c", examples("c", ["new"]), earlier, TRAINED).status == "unknown"
     assert seen("c", examples("c", ["new", "一只猫"]), earlier, TRAINED).status == "overlapping"
+    uncounted = [{"task": "z", "split": "train"}, *LISTED]
+    assert seen("c", examples("c", ["new"]), uncounted, TRAINED).status == "unknown"
+    none = [{"task": "z", "split": "train", "rows": 0}, *LISTED]
+    assert seen("c", examples("c", ["new"]), none, TRAINED).status == "unseen"
 
 
 def test_another_wording_of_the_same_item_is_the_same_item() -> None:
@@ -88,3 +94,58 @@ def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match=rf"{FILE}: damaged"):
         load(tmp_path)
+
+
+# ---- of a model on the hub; nothing is asked of it here, its cache is written as it would be
+
+
+REPO = "somebody/letters"
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a checkpoint as the hub's cache keeps it."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    home = tmp_path / "cache" / f"models--{REPO.replace('/', '--')}"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text(COMMIT, encoding="utf-8")
+    folder = home / "snapshots" / COMMIT
+    made = replace(tiny.checkpoint("bert"), trained_on=LISTED, training_texts=TRAINED)
+    made.save(folder)
+    return folder
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_model_of_the_hub_knows_what_it_saw_and_what_is_saved_of_it_does_too(tmp_path: Path) -> None:
+    opened = load(REPO)
+    assert {task: list(texts) for task, texts in opened.training_texts.items()} == {
+        task: list(texts) for task, texts in TRAINED.items()
+    }
+    opened.save(tmp_path / "saved")
+    assert load(tmp_path / "saved").training_texts.keys() == TRAINED.keys()
+
+
+def test_hashes_that_the_hub_has_not_got_are_no_error(cached: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (cached / FILE).unlink()
+    known = cached.parents[1] / ".no_exist" / COMMIT
+    known.mkdir(parents=True)
+    (known / FILE).touch()
+    assert load(REPO).training_texts == {}
+    assert caplog.records == []
+
+
+def test_hashes_that_are_out_of_reach_are_said_to_be_so(cached: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Cached before they were asked for, and no network now: a model saved from it would have lost them unseen."""
+    (cached / FILE).unlink()
+    assert load(REPO).training_texts == {}
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{REPO}: no {FILE} from the hub now, so which texts it was trained on is unknown")
+
+
+def test_a_model_that_says_nothing_of_its_training_is_not_asked_for_hashes(
+    cached: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in (FILE, "unimc.json"):
+        (cached / name).unlink()
+    assert load(REPO).training_texts == {}
+    assert caplog.records == []

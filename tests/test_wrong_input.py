@@ -290,6 +290,7 @@ def test_an_example_that_is_not_there(say: Say) -> None:
         ("mixture.seed=", "mixture: seed must be a whole number, not None"),
         ("mixture.held_out=", "mixture: held_out: must be a list"),
         ("backbone=没有/这个", "'没有/这个' is neither a folder here nor a model that the hub gives now"),
+        ("backbone=nowhere/backbones/minilm-l6", "`unimc backbone minilm-l6` writes it, or the network if it is a"),
         ("training.epochs", "--set 'training.epochs': write key=value, for example training.epochs=2"),
         ("training.epochs=[", "--set 'training.epochs=[', line 1: not valid YAML: "),
         ("training.accumulation=500", "60 examples can't fill a step of 500 micro-batches; lower accumulation"),

@@ -20,7 +20,8 @@ def average(models: Sequence[str | Path]) -> Checkpoint:
     """A checkpoint with the mean of the weights, in float32.
 
     It says of its training what all of them say together. Where several drew rows from the same task, the largest count
-    stands: stages of one training list what came before them. A calibration belongs to weights, and none is kept.
+    stands: stages of one training list what came before them. A count that one of them has not on record stays unknown.
+    A calibration belongs to weights, and none is kept.
 
     Args:
         models: folders, hub ids or names of bundled models, trained from one backbone.
@@ -72,6 +73,8 @@ def _of_both(one: Entries, other: Entries) -> Entries:
     found = {(entry.get("task"), entry.get("split")): entry for entry in one}
     for entry in other:
         before = found.setdefault((entry.get("task"), entry.get("split")), entry)
-        if (entry.get("rows") or 0) > (before.get("rows") or 0):
-            before["rows"] = entry["rows"]
+        if before.get("rows") is None or entry.get("rows") is None:
+            before.pop("rows", None)  # the one that is not on record may be the larger
+        else:
+            before["rows"] = max(before["rows"], entry["rows"])
     return list(found.values())

@@ -160,7 +160,7 @@ def load(
         max_length=entry.get("max_length", DEFAULT_MAX_LENGTH),
         trained_on=entry.get("trained_on", []),
         licences=entry.get("licences", []),
-        training_texts=seen.load(Path(name)),
+        training_texts=_training_texts(name, entry),
         fresh_head=fresh,
         calibration=entry.get("calibration", {}),
     )
@@ -221,9 +221,12 @@ def _part(name: str, what: str, loader: Any) -> Any:
     except Exception as error:
         if Path(name).is_dir():
             raise InputError(f"{name}: no usable {what} in this folder ({first_line(error)})") from error
+        # Where configurations have what that command writes.
+        known = Path(name).parent.name == "backbones"
+        hint = f"`unimc backbone {Path(name).name}` writes it" if known else "check the name"
         raise InputError(
-            f"{name!r} is neither a folder here nor a model that the hub gives now ({first_line(error)}); check the "
-            "name, or the network if it is a hub id"
+            f"{name!r} is neither a folder here nor a model that the hub gives now ({first_line(error)}); {hint}, or "
+            "the network if it is a hub id"
         ) from error
 
 
@@ -286,6 +289,30 @@ def _entry(name: str) -> dict[str, Any]:
     if (found := entry.get("format", FORMAT)) > FORMAT:
         raise InputError(f"{path}: format {found} is of a later version, this one reads {FORMAT}; update unimc")
     return entry
+
+
+def _training_texts(name: str, entry: dict[str, Any]) -> seen.Hashes:
+    """The hashes beside the weights. The hub is asked only for those of a checkpoint of ours: others have none."""
+    if Path(name).is_dir():
+        return seen.load(Path(name))
+    if not entry:
+        return {}
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        path = file_of(name, seen.FILE)
+    except OSError:  # the hub gave the model and fails at this file: it answers all the same
+        path = None
+    if path is not None:
+        return seen.load(path.parent)
+    if try_to_load_from_cache(name, seen.FILE) is None:  # not known to be missing there
+        _log.warning(
+            "%s: no %s from the hub now, so which texts it was trained on is unknown, here and in what is saved of it; "
+            "if it has one there, open it with the network",
+            name,
+            seen.FILE,
+        )
+    return {}
 
 
 def file_of(name_or_path: str | Path, file: str) -> Path | None:

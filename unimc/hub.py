@@ -27,6 +27,7 @@ def push(
 ) -> str:
     """Uploads a checkpoint: weights, tokenizer, `unimc.json`, and a model card.
 
+    An adapter is uploaded as the whole model that it makes of its base: nobody else has the base's folder.
     The repository is made if it is not there. Whoever opens it by `UniMC.from_pretrained(repo_id)` gets what was saved.
 
     Args:
@@ -43,8 +44,8 @@ def push(
         Where the model is now.
 
     Raises:
-        InputError: if HF_HUB_OFFLINE is set, the name is no name of a repository, the hub can't be reached, doesn't
-            know you, or doesn't let you write there.
+        InputError: if the model has a learned prompt, HF_HUB_OFFLINE is set, the name is no name of a repository, the
+            hub can't be reached, doesn't know you, or doesn't let you write there.
     """
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is of the library that it asks with
@@ -63,6 +64,8 @@ def push(
         raise InputError(f"{repo_id!r} is no name of a repository on the hub; give 'name/model'") from error
     if constants.HF_HUB_OFFLINE:
         raise InputError(f"HF_HUB_OFFLINE is set, so {repo_id} was not uploaded; unset it to push")
+    if hasattr(checkpoint, "plain"):  # an `AdaptedCheckpoint`, which stands to the right of this module
+        checkpoint = checkpoint.plain()
     with TemporaryDirectory(prefix="unimc-push-") as scratch:
         folder = Path(scratch)
         checkpoint.save(folder)

@@ -43,20 +43,26 @@ class RunFolder:
         """Makes the folder, or takes up the run in it.
 
         Raises:
-            InputError: if the folder holds a run of another configuration, which has made a step at least.
+            InputError: if the folder holds a run of another configuration, which has made a step at least, or a model
+                that came there otherwise; nothing in it is changed then.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / "config.json"
         text = json.dumps(config, ensure_ascii=False, indent=2)
         if path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
-            begun = self.metrics.exists() or self._checkpoints()
+            begun = self.metrics.exists() or self._checkpoints() or self.final.exists()
             if begun and before != (now := json.loads(text)):
                 other = ", ".join(_differences(before, now))
                 raise InputError(
                     f"{self.path} holds a run of another configuration (other: {other}); "
                     "take another output folder, or remove this one"
                 )
+        elif self.final.exists():  # of `unimc adapt`, say: a configuration beside it would pass for its own
+            raise InputError(
+                f"{self.final} is there already, with no record of its training; take another output folder, or remove "
+                "this one"
+            )
         replace_text(path, text + "\n")
         for left in sorted(path for path in self.path.iterdir() if _LEFT.fullmatch(path.name)):
             whole = self.path / left.name.removesuffix(_OLD)

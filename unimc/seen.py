@@ -82,8 +82,9 @@ def seen(
     same = any(entry.get("task") == task and entry.get("rows") != 0 for entry in trained_on)
     if not texts:
         return Seen("seen" if same else "unknown")
-    # A checkpoint that was trained before hashes were kept, and on: what it saw then is not on record.
-    partial = any(entry.get("rows") and entry.get("task") not in texts for entry in trained_on)
+    # A checkpoint that was trained before hashes were kept, and on: what it saw then is not on record. Its count may
+    # not be either: no count is not none.
+    partial = any(entry.get("rows") != 0 and entry.get("task") not in texts for entry in trained_on)
     wanted = np.array([example.fingerprint for example in examples], np.uint64).view(np.int64)
     found = {name: np.isin(wanted, known) for name, known in texts.items()}
     of = {name: int(hits.sum()) for name, hits in found.items() if hits.any()}

@@ -17,7 +17,7 @@ from unimc.adaptation.folder import AdaptedCheckpoint, fingerprint
 from unimc.adaptation.loop import Group, Tuned, Tuner, Vary
 from unimc.adaptation.prompted import NAME, PromptedModel, attach, deep_start
 from unimc.adaptation.prompts import ENCODERS, DeepPrompt, EncodedPrompt, Prompt, SoftPrompt, start_vectors
-from unimc.adaptation.rows import Drawn
+from unimc.adaptation.rows import Drawn, some_options_each
 from unimc.checkpoint import DEFAULT_MAX_LENGTH, Checkpoint, load
 from unimc.collation import collate
 from unimc.encoding import Encoder
@@ -52,6 +52,7 @@ def adapt(
     initial: str | Path | None = None,
     device: str | torch.device | None = None,
     vary: Vary | None = None,
+    merge: bool = False,
     how: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> Adapted:
@@ -66,16 +67,18 @@ def adapt(
         initial: folder of an adapter whose prompt is where this one starts: soft prompts trained on other tasks first
             (PPT, Gu et al. 2021, arXiv 2109.04332).
         device: where to train; a GPU if there is one, else the CPU.
-        vary: how rows change from epoch to epoch.
+        vary: how rows change from epoch to epoch; as `config.options` says if None.
+        merge: whether LoRA's model will be saved whole (`checkpoint.plain()`); a base without a head asks for that.
         how: what else is to be kept beside the adapter, for people.
         progress: whether to show a bar.
 
     Raises:
-        InputError: if the base can't be opened or is an adapter itself, the strategy doesn't suit its family, or a row
-            can't be trained on.
+        InputError: if the base can't be opened or is an adapter itself, its masked-LM head is random and would not be
+            saved, the strategy doesn't suit its family, or a row can't be trained on.
     """
     moves = config.moves
-    base = bundled.default() if not str(base) else base
+    base = bundled.named(None) if not str(base) else base
+    vary = some_options_each(config.options, config.seed) if vary is None else vary
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         checkpoint = load(base, dropout=config.dropout if moves.group != "tuning-free" else None)
@@ -83,10 +86,15 @@ def adapt(
             raise InputError(
                 f"{base} is an adapter itself; write it out whole first (unimc adapt --merge), or name its base"
             )
+        if checkpoint.fresh_head and not (moves.backbone or (merge and moves.lora)):
+            raise InputError(
+                f"{base} has no masked-LM head, and {moves.name} would leave it random, another one whenever it is "
+                "opened; train it first, or take fine-tuning"
+            )
         checkpoint.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if config.max_length is not None:
             checkpoint.max_length = config.max_length
-        own: dict[str, Any] = {"base": str(base), "base_fingerprint": fingerprint(checkpoint.model)}
+        own: dict[str, Any] = {"base": _noted(base), "base_fingerprint": fingerprint(checkpoint.model)}
         own["how"] = {"strategy": config.strategy, **(how or {})}
         if moves.group == "tuning-free":
             return Adapted(AdaptedCheckpoint.of(checkpoint, **own), Tuned(0, 0, NOTHING, 0.0, 0, None))
@@ -114,6 +122,12 @@ def adapt(
     own["own_texts"] = seen.hashes(trained)
     own["how"] |= {"settings": asdict(config), "tuned": tuned.to_dict()}
     return Adapted(_finished(checkpoint, model, config, own), tuned)
+
+
+def _noted(base: str | Path) -> str:
+    """The base as an adapter names it: a bundled model by its name, as its folder is another on other machines."""
+    lies = Path(base).resolve()
+    return next((one.name for one in bundled.models() if one.folder.resolve() == lies), str(base))
 
 
 def _prepared(

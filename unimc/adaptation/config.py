@@ -37,6 +37,7 @@ class AdaptConfig:
         patience: checks without improvement after which training ends; the best state is kept in any case.
         balance: whether rows of rare labels come as often as those of frequent ones.
         options: the most options in a training row, the right ones and others drawn anew in every epoch; all if None.
+            Whoever gives `vary` changes the rows himself, and this does nothing.
         max_length: the most tokens in a row; the checkpoint's own if None.
         precision: of the products while training, "float32" or "bfloat16" (faster on processors that have it); the
             weights are float32 in any case.

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from unimc import bundled
 from unimc.adaptation.adapting import Adapted, adapt
 from unimc.adaptation.config import AdaptConfig
+from unimc.adaptation.folder import check_apart
 from unimc.adaptation.loop import Tuned, Vary
-from unimc.adaptation.rows import draw
+from unimc.adaptation.rows import draw, some_options_each
 from unimc.adaptation.wordings import Wordings, in_wordings, varied, weights
 from unimc.bundled import folder_size
 from unimc.checkpoint import load
@@ -196,7 +197,7 @@ def few_shot(
         output: folder to write: `results.json`, and the model in `final`, or of several draws in `draw-N`.
         merge: write LoRA's models whole rather than as adapters.
         initial: see `adapt`.
-        vary: see `adapt`.
+        vary: see `adapt`; of `config.options` every draw has the same.
         wordings: instead of `vary`: the examples in several wordings, the first as in `examples`. Each epoch asks a row
             in one of them; where `evaluation` has wordings too, their answers are measured together, equal and
             weighted by the held-out rows.
@@ -207,13 +208,17 @@ def few_shot(
         progress: whether to show bars.
 
     Raises:
-        InputError: if there are no rows or no draws, or the output is there already; see also `adapt`.
+        InputError: if there are no rows or no draws, or the output is there already or is the base; see also `adapt`.
     """
     if draws < 1:
         raise InputError(f"draws is {draws}; it must be at least 1")
     folder = None if output is None else Path(output)
     if folder is not None and (folder / RESULTS).exists():
         raise InputError(f"{folder} holds results already; remove it, or name another folder")
+    homes = ["final"] if draws == 1 else [f"draw-{number}" for number in range(draws)]
+    if folder is not None:
+        check_apart(str(base) or bundled.default(), [folder, *(folder / home for home in homes)])
+    vary = some_options_each(config.options, config.seed) if vary is None else vary
     if k == 0 and config.moves.group != "tuning-free":
         config = replace(config, strategy="zero-shot")
     k = 0 if config.moves.group == "tuning-free" else k
@@ -242,6 +247,7 @@ def few_shot(
             initial=initial,
             device=device,
             vary=vary if wordings is None else varied(wordings, config.seed + number),
+            merge=merge,
             how={"k": k, "draw": number, "seed": config.seed},
             progress=progress,
         )
@@ -255,7 +261,7 @@ def few_shot(
                 together = in_wordings(model, evaluation, shares)
                 shot = replace(shot, figures=shot.figures | together, wordings=shares)
         if folder is not None:
-            home = folder / ("final" if draws == 1 else f"draw-{number}")
+            home = folder / homes[number]
             checkpoint = made.checkpoint.plain() if merge and hasattr(made.checkpoint, "plain") else made.checkpoint
             checkpoint.save(home)
             shot = replace(shot, folder=str(home), size=folder_size(home))

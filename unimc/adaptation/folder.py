@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from unimc import seen
+from unimc import bundled, seen
 from unimc.adaptation import lora
 from unimc.adaptation.prompted import NAME, PromptedModel, attach
 from unimc.adaptation.prompts import of_tensors
@@ -33,6 +35,8 @@ from unimc.modeling import UniMCModel
 TENSORS = "adapter.safetensors"
 MODEL = "model"
 """The folder, within an adapter's, of a model that was tuned with it."""
+
+_HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?", re.ASCII)
 
 Kind = Literal["nothing", "prompt", "lora"]
 """What an adapter adds to its base."""
@@ -91,12 +95,17 @@ class AdaptedCheckpoint(Checkpoint):
         """Writes the adapter's folder; without `weights` the form of the whole model, as `Checkpoint.save` does.
 
         Raises:
-            InputError: if the model was trained on since, which the adapter's folder would lose.
+            InputError: if the folder holds a whole model (it may be the base), or the model was trained on since, which
+                the adapter's folder would lose.
         """
         folder = Path(folder)
         if not weights:
             self.plain().save(folder, weights=False)
             return
+        if (folder / "config.json").exists():
+            raise InputError(
+                f"{folder} holds a whole model, which an adapter must not be written over; name another folder"
+            )
         if self.base and fingerprint(self.model) != self.whole:
             raise InputError(
                 f"the weights changed since this adapter of {self.base} was opened, and its folder would not hold "
@@ -140,9 +149,10 @@ class AdaptedCheckpoint(Checkpoint):
         prompt = getattr(backbone, NAME)
         delattr(backbone, NAME)
         try:
-            self.base_fingerprint = fingerprint(UniMCModel(backbone))
             given = {one.name: getattr(self, one.name) for one in fields(Checkpoint)}
             Checkpoint(**{**given, "model": UniMCModel(backbone), "calibration": {}}).save(folder)
+            # As it will be opened: what was saved in sixteen bits is float32 then.
+            self.base_fingerprint = fingerprint(load(folder).model)
         finally:
             backbone.add_module(NAME, prompt)
 
@@ -150,6 +160,18 @@ class AdaptedCheckpoint(Checkpoint):
 def fingerprint(model: UniMCModel) -> str:
     """SHA-256 of a model's weights, as evaluations give it."""
     return TorchBackend(model, []).fingerprint()
+
+
+def check_apart(base: str | Path, folders: Iterable[Path]) -> None:
+    """Sees to it that a base is not written over by what is made of it.
+
+    Raises:
+        InputError: if the base lies in one of the folders to be written.
+    """
+    lies = Path(bundled.resolve(base))
+    for folder in folders:
+        if _same(lies, folder) or _same(lies, folder / MODEL):
+            raise InputError(f"{base} is the model that is adapted, and would be written over; name another folder")
 
 
 def opened(
@@ -176,22 +198,23 @@ def opened(
     """
     folder = Path(folder)
     base, wanted, kind, how = _read(folder, entry["adapter"])
-    checkpoint = load(_base(folder, base, entry["adapter"]), attention=attention, dropout=dropout, weights=weights)
-    if isinstance(checkpoint, AdaptedCheckpoint):
-        raise InputError(f"{folder}: its base {base} is an adapter itself; write that one out whole (--merge) first")
+    where, checkpoint = _with_base(
+        folder,
+        base,
+        entry["adapter"].get("path"),
+        wanted if weights else None,
+        attention=attention,
+        dropout=dropout,
+        weights=weights,
+    )
     checkpoint.max_length = entry.get("max_length", checkpoint.max_length)
     checkpoint.calibration = entry.get("calibration", {})
     own = {"own_rows": entry.get("trained_on", []), "own_texts": seen.load(folder)}
-    if base == MODEL:  # tuned with the prompt: it has the notes already
+    if not where:  # tuned with the prompt: it has the notes already
         checkpoint.trained_on, checkpoint.training_texts = [], {}
-    own |= {"base": "" if base == MODEL else str(base), "base_fingerprint": wanted, "kind": kind, "how": how}
+    own |= {"base": where, "base_fingerprint": wanted, "kind": kind, "how": how}
     if not weights:
         return AdaptedCheckpoint.of(checkpoint, **own)
-    if (found := fingerprint(checkpoint.model)) != wanted:
-        raise InputError(
-            f"{folder}: {base} has other weights than this adapter was made for (fingerprint {found[:12]}, not "
-            f"{wanted[:12]}); name the right base as `base` in its {FILE}, or adapt again"
-        )
     model = checkpoint.model
     tensors = _tensors(folder) if kind != "nothing" else {}
     try:
@@ -203,7 +226,8 @@ def opened(
         raise InputError(f"{folder}: {problem}") from None
     model.eval()
     if dtype is not None:
-        model.to(dtype)
+        for weight in model.parameters():  # alone: rotary frequencies, which are buffers, stay float32 as in a base
+            weight.data = weight.data.to(dtype)
     return AdaptedCheckpoint.of(checkpoint, model, tensors=tensors if kind == "lora" else {}, **own)
 
 
@@ -217,16 +241,60 @@ def _read(folder: Path, entry: Any) -> tuple[str, str, Kind, dict[str, Any]]:
     )
 
 
-def _base(folder: Path, base: str, entry: dict[str, Any]) -> str:
-    """Where the base is: beside the adapter as it was, else by its name."""
-    if base == MODEL:
-        return str(folder / MODEL)
-    path = entry.get("path")
-    if isinstance(path, str) and (folder / path).is_dir():
-        return os.path.normpath(folder / path)
-    if path is not None and not Path(base).is_dir():
-        raise InputError(f"{folder}: its base {base} is not there; name its folder as `base` in {folder / FILE}")
-    return base
+def _with_base(folder: Path, base: str, path: Any, wanted: str | None, **settings: Any) -> tuple[str, Checkpoint]:
+    """Opens the first of the places where the base may be that has the weights with this fingerprint (any, if None).
+
+    Returns:
+        Where it was, "" of a model within the adapter's folder, and what was there.
+    """
+    if base == MODEL and path is None:  # a base of that name has its path besides
+        return "", _checked(folder, folder / MODEL, wanted, **settings)
+    told: InputError | None = None
+    places = _places(folder, base, path)
+    for place in places:
+        try:
+            return place, _checked(folder, place, wanted, **settings)
+        except InputError as problem:
+            told = told or problem
+    if told is not None and (path is None or any(Path(place).is_dir() for place in places)):
+        raise told
+    raise InputError(
+        f"{folder}: its base {base} is not there; name a folder, a hub id or a bundled model as `base` in "
+        f"{folder / FILE}"
+    )
+
+
+def _places(folder: Path, base: str, path: Any) -> list[str]:
+    """Where the base may be: what is named, which may have been edited; then beside the adapter as it was.
+
+    A folder that is gone may look like a hub id, so the hub is asked last.
+    """
+    if path is None:
+        return [base]
+    known = Path(base).is_dir() or any(one.name == base for one in bundled.models())
+    beside = os.path.normpath(folder / path) if isinstance(path, str) else base
+    places = [base] if known else []
+    if Path(beside).is_dir() and not _same(Path(beside), Path(base)):
+        places.append(beside)
+    if not known and _HUB_ID.fullmatch(base):
+        places.append(base)
+    return [place for place in places if not _same(Path(place), folder)]
+
+
+def _checked(folder: Path, place: str | Path, wanted: str | None, **settings: Any) -> Checkpoint:
+    checkpoint = load(place, **settings)
+    if isinstance(checkpoint, AdaptedCheckpoint):
+        raise InputError(f"{folder}: its base {place} is an adapter itself; write that one out whole (--merge) first")
+    if wanted is not None and (found := fingerprint(checkpoint.model)) != wanted:
+        raise InputError(
+            f"{folder}: {place} has other weights than this adapter was made for (fingerprint {found[:12]}, not "
+            f"{wanted[:12]}); name the right base as `base` in its {FILE}, or adapt again"
+        )
+    return checkpoint
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:

@@ -4,6 +4,8 @@ The prompt's tokens are shared tokens (option id 0): they look at everything and
 options stay apart and their order stays without effect. They count their positions from 1, as every option does, and no
 other token's position moves: the model reads its texts exactly where it learned to, and the budget of positions stays.
 Where they stand in the row means nothing then; they stand first. A row of several examples gets a prompt for each.
+DeBERTa counts distances by the place in the row, where all prompts would stand before all examples: there a row of
+several examples (`UniMC.pack`) is refused.
 """
 
 from __future__ import annotations
@@ -84,9 +86,15 @@ class PromptedModel(UniMCModel):
         token_type_ids: Tensor,
         segment_ids: Tensor | None,
     ) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None], int]:
-        """(batch, length) tensors with the prompt's tokens in front, and how many those are."""
+        """(batch, length) tensors with the prompt's tokens in front, and how many those are.
+
+        Raises:
+            InputError: if a row holds several examples and the family counts distances by the place in the row.
+        """
         size = length_of(self.prompt)
         segments = 1 if segment_ids is None else int(segment_ids.max()) + 1
+        if segments > 1 and not self.family.order_invariant:
+            raise InputError(f"with a learned prompt {self.family.name} reads one example in a row; set `pack` to None")
         added = size * segments
         rows = (len(input_ids), added)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
@@ -57,7 +57,8 @@ def draw(
 
     The draw is a function of (seed, number, the rows): with a larger k the same rows come, and more. Where several
     labels may hold, rows are taken in a drawn order while one of their labels still has fewer than k; where each row
-    has its own options, k counts the rows of each task. Rows of one text are all trained on or all held out.
+    has its own options, k counts the rows of each task. Rows of one text are all trained on or all held out; where
+    nothing would be left to train on then, none is held out.
 
     Args:
         examples: labelled rows.
@@ -98,13 +99,15 @@ def draw(
     texts = {one.fingerprint for one in held}  # what is trained on must not say when to stop
     held += [one for one in training if one.fingerprint in texts]
     training = [one for one in training if one.fingerprint not in texts]
+    why = "no label has 4 rows or more, so none is held out"
+    if held and not training:
+        training, held, why = held, [], "all rows share texts with some held out, so none is held out"
     warnings = _warnings(counts, k, label_names)
+    warnings += _without_training(counts, training, label_names)
     if left_out:
         warnings.append(f"{left_out} rows were left out: their texts are among those measured on")
     if held_out and training and not held:
-        warnings.append(
-            "no label has 4 rows or more, so none is held out: training goes to the last step, whether it helps or not"
-        )
+        warnings.append(f"{why}: training goes to the last step, whether it helps or not")
     return Drawn(tuple(training), tuple(held), tuple(warnings))
 
 
@@ -126,6 +129,21 @@ def _warnings(counts: Mapping[str, int], k: int | None, label_names: Sequence[st
     if few:
         found.append(f"fewer than {k} rows of {len(few)} of {len(label_names)} labels ({_some(few)})")
     return found
+
+
+def _without_training(
+    counts: Mapping[str, int], training: Sequence[MultipleChoiceExample], label_names: Sequence[str] | None
+) -> list[str]:
+    """Labels with rows of which none is left to train on: those of one text, or of several labels, go together."""
+    left = {label for one in training for label in labels_of(one, label_names is not None)}
+    gone = [name or "the file" for name, have in counts.items() if have and name not in left]
+    if not gone:
+        return []
+    of = f"{len(counts)} tasks" if label_names is None else f"{len(label_names)} labels"
+    return [
+        f"every row of {len(gone)} of {of} ({_some(gone)}) is held out, and none trained on, for its text or another "
+        "label of it is held out; give more rows, or hold out none"
+    ]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -162,3 +180,10 @@ def with_some_options(example: MultipleChoiceExample, most: int, seed: int, epoc
     random = generator(seed, epoch, "some options", f"{example.task}/{example.id}")
     drawn = random.permutation(others)[: most - len(right)].tolist()
     return example.taking(sorted([*right, *drawn]))
+
+
+def some_options_each(
+    most: int | None, seed: int
+) -> Callable[[MultipleChoiceExample, int], MultipleChoiceExample] | None:
+    """What shows a row in each epoch `with_some_options`; None where all are shown."""
+    return None if most is None else lambda example, epoch: with_some_options(example, most, seed, epoch)

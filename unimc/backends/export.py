@@ -23,7 +23,7 @@ from torch.nn import functional
 from unimc.backends.int8 import quantised
 from unimc.backends.onnx import FORMAT, INPUTS, NOTE, OUTPUT, OnnxBackend, check_installed, feeds
 from unimc.backends.torch import TorchBackend
-from unimc.checkpoint import GRAPH, Checkpoint, first_line
+from unimc.checkpoint import FILE, GRAPH, Checkpoint, first_line
 from unimc.collation import Batch, collate
 from unimc.encoding import Encoder
 from unimc.example import InputError, MultipleChoiceExample
@@ -89,8 +89,8 @@ def export(checkpoint: Checkpoint, folder: str | Path, *, int8: bool = False, op
         The largest difference of a logit from the model's, on a few short rows.
 
     Raises:
-        InputError: if onnxruntime or onnxscript is not installed, the folder holds a checkpoint, the model has no
-            trained head, PyTorch can't export it, or the graph doesn't answer as the model does.
+        InputError: if onnxruntime or onnxscript is not installed, the folder holds a checkpoint or an adapter, the
+            model has no trained head, PyTorch can't export it, or the graph doesn't answer as the model does.
     """
     folder = Path(folder)
     _check(checkpoint, folder, opset)
@@ -140,6 +140,18 @@ def _check(checkpoint: Checkpoint, folder: Path, opset: int) -> None:
         raise InputError("this model's masked-LM head has random weights; train it first, then export it")
     if any(folder.glob("*.safetensors.index.json")) or (folder / "model.safetensors").exists():
         raise InputError(f"{folder} holds a checkpoint; give the export a folder of its own")
+    if _holds_adapter(folder):
+        raise InputError(f"{folder} holds an adapter; give the export a folder of its own")
+
+
+def _holds_adapter(folder: Path) -> bool:
+    """Whether `unimc.adaptation`, which stands to the right of this module, wrote the folder."""
+    if (folder / "adapter.safetensors").exists():
+        return True
+    try:
+        return "adapter" in json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):  # no such file, or none that opens: there is nothing to lose
+        return False
 
 
 def _write(graph: _Graph, batch: Batch, path: Path, opset: int) -> None:

@@ -135,7 +135,6 @@ def adapt(
     from unimc import bundled
     from unimc.adaptation import AdaptConfig
     from unimc.adaptation.few_shot import few_shot
-    from unimc.adaptation.rows import with_some_options
     from unimc.commands.tables import show
 
     config = AdaptConfig(
@@ -153,7 +152,7 @@ def adapt(
         precision="bfloat16" if bfloat16 else "float32",
         seed=seed,
     )
-    base = model if model is not None else bundled.default()
+    base = bundled.named(model)
     if file is None:
         assert task is not None
         rows = _of_tasks(comma_separated(task), split, variant, wordings, evaluate, limit, seed, data_dir)
@@ -162,7 +161,6 @@ def adapt(
             raise InputError("--evaluate, --limit and --wordings have a meaning without FILE; see unimc evaluate")
         asked = Asked(options, options_file, text, question, task, variant, language, multi_label)
         rows = _of_file(file, asked, label, base)
-    most = config.options
     found = few_shot(
         base,
         rows.examples,
@@ -177,7 +175,6 @@ def adapt(
         initial=initial,
         name=file.name if file is not None else task or "",
         wordings=rows.wordings,
-        vary=None if most is None else lambda example, epoch: with_some_options(example, most, seed, epoch),
     )
     for warning in found.warnings:
         typer.echo(f"note: {warning}", err=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from unimc.commands.options_file import read_options
 from unimc.example import InputError, MultipleChoiceExample, shown
 
 if TYPE_CHECKING:
+    from converters import Task
     from unimc.answers import Answers
     from unimc.texts import Options
 
@@ -34,8 +36,21 @@ class Asked:
     language: str | None = None
     multi_label: bool = False
 
-    def maker(self) -> tuple[Check, Make]:
+    def card(self) -> Task | None:
+        """The card of the task that is named, if one is.
+
+        Raises:
+            InputError: if it can't be had.
+        """
+        import converters
+
+        return None if self.task is None else converters.get(self.task)
+
+    def maker(self, card: Task | None = None) -> tuple[Check, Make]:
         """What tries a row out and what makes examples of it: a task's card, or the options that were given.
+
+        Args:
+            card: what `card` gave, where that was asked already: on the hub a card may change in between.
 
         Raises:
             InputError: if the options contradict each other, or the task or a file can't be had.
@@ -43,7 +58,7 @@ class Asked:
         if sum(given is not None for given in (self.options, self.options_file, self.task)) != 1:
             raise InputError("give either --options or --options-file (with --text), or --task")
         if self.task is not None:
-            return self._of_card(self.task)
+            return self._of_card(self.task if card is None else card)
         from unimc.texts import examples_of
 
         options = self.wordings()
@@ -71,7 +86,7 @@ class Asked:
         check_several(found)
         return found
 
-    def _of_card(self, task: str) -> tuple[Check, Make]:
+    def _of_card(self, task: str | Task) -> tuple[Check, Make]:
         import converters
 
         card = converters.get(task)
@@ -84,6 +99,12 @@ class Asked:
             return [found.example for found in card.convert_all(row, self.variant, "", number)]
 
         return lambda row: convert(row, 0), convert
+
+
+def card_hash(card: Task) -> str:
+    """SHA-256 over what a card declares, wherever it lies."""
+    declared = [(field.name, getattr(card, field.name)) for field in fields(card) if field.init]
+    return hashlib.sha256(repr([one for one in declared if one[0] != "path"]).encode(errors="replace")).hexdigest()
 
 
 def text_column(row: Mapping[str, Any], named: str | None) -> str:

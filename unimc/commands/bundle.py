@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unimc.pronoun_bias import PronounBias
 
 _DATA = "training data "
+_ENTRY = "unimc.json"
 _DTYPES = ("float16", "bfloat16", "float32")
 _NEEDLESS = ("vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json")
 """What tokenizer.json and tokenizer_config.json hold once more."""
@@ -126,18 +127,18 @@ def _card(
     bias: PronounBias | None,
 ) -> str:
     from unimc.model_card import Subject, card
-    from unimc.seen import together
 
     family = checkpoint.model.family
-    entry = _json(model / "unimc.json") if (model / "unimc.json").is_file() else {}
-    entry["trained_on"] = together(entry.get("trained_on", []))
+    own = _json(model / _ENTRY) if (model / _ENTRY).is_file() else {}
+    # What is shipped has the whole record, an adapter only its own part. The versions are those that it was trained by.
+    entry = {**_json(made.folder / _ENTRY), "versions": own.get("versions")}
     subject = Subject(
         name=made.name,
         family=family.name,
         order_invariant=family.order_invariant,
         parameters=made.parameters,
         dtype=dtype,
-        entry={**entry, "answers": checkpoint.answers.to_dict(), "max_length": checkpoint.max_length},
+        entry=entry,
         terms=_terms(entry),
         runs=_runs(model),
         datasets=_datasets(entry),
@@ -148,16 +149,24 @@ def _card(
     return str(card(subject).content)
 
 
-def _runs(model: Path) -> list[dict[str, Any]]:
-    """The configurations of the trainings that led to a model, the first one first, where their folders are there."""
-    path = model.parent / "config.json"
-    run = _json(path) if path.is_file() else {}
+def _runs(model: Path, later: tuple[Path, ...] = ()) -> list[dict[str, Any]]:
+    """The configurations of the trainings that led to a model, the first one first, where their folders are there.
+
+    Args:
+        model: a model's folder; the name of any other leads nowhere.
+        later: the folders of the runs that came after; a run doesn't lead to itself, whatever its configuration names.
+    """
+    folder = model.absolute().parent.resolve()
+    path = folder / "config.json"
+    if not model.is_dir() or folder in later or not path.is_file():
+        return []
+    run, later = _json(path), (*later, folder)
     if "average" in run:
-        before = [one for part in run["average"] for one in _runs(Path(part))]
+        before = [one for part in run["average"] for one in _runs(Path(part), later)]
         return [*(one for place, one in enumerate(before) if one not in before[:place]), run]
     if "mixture" not in run:
         return []
-    return [*_runs(Path(run["backbone"])), run]
+    return [*_runs(Path(run["backbone"]), later), run]
 
 
 def _fingerprint(folder: Path) -> str:
@@ -189,9 +198,12 @@ def _datasets(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _results(folder: Path) -> dict[str, Any]:
+    from unimc import results_files
+
     path = folder / "results.json"
     if not path.is_file():
         raise InputError(f"{folder}: no results.json; name the folder that `unimc evaluate` wrote")
+    results_files.read([str(path)])  # refuses what other commands write under that name
     return _json(path)
 
 

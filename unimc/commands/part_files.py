@@ -6,10 +6,13 @@ asked for. The output file itself appears whole or not at all.
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice
+from datetime import date, time
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +20,7 @@ from unimc.example import InputError
 
 _BREAKS = frozenset("\t\r\n")
 _BATCH = 4096  # lines that a Parquet file takes at once
+_MOST_FIELDS = 1000  # keys of a Parquet column of mappings; each row has a place for every one
 SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 
 
@@ -25,6 +29,8 @@ class Part:
 
     Attributes:
         done: lines that an earlier run left.
+        as_text: columns that the output, a Parquet file, holds as text since no type holds all their values; `join`
+            finds them.
 
     Args:
         output: the file in the making; its suffix is its format.
@@ -40,6 +46,7 @@ class Part:
             raise InputError(f"--output {output}: the name must end in one of {', '.join(SUFFIXES)}")
         output.parent.mkdir(parents=True, exist_ok=True)
         self.output, self.processes = output, processes
+        self.as_text: list[str] = []
         self.path = _path(output, process, processes)
         self._head = json.dumps({"settings": dict(settings)}, ensure_ascii=False, sort_keys=True)
         self.done = self._taken_up() if self.path.exists() else self._begun()
@@ -63,7 +70,7 @@ class Part:
         paths = [_path(self.output, process, self.processes) for process in range(self.processes)]
         temporary = self.output.with_name(f".{self.output.name}.whole")
         try:
-            rows = _write(temporary, self.output.suffix, paths)
+            rows, self.as_text = _write(temporary, self.output.suffix, paths)
             filled = 0 if counted is None else sum(line.get(counted) is not None for line in _lines(paths))
             temporary.replace(self.output)
         finally:
@@ -83,9 +90,12 @@ class Part:
         lines = whole.splitlines()
         if not lines:
             return self._begun()
-        if lines[0].decode("utf-8") != self._head:
+        if lines[0] != self._head.encode():
+            here, there = (json.loads(head)["settings"] for head in (self._head, lines[0]))
+            changed = sorted(key for key in {**here, **there} if here.get(key) != there.get(key))
             raise InputError(
-                f"{self.path} is what a run with other settings left; remove it, or give the same settings to go on"
+                f"{self.path} is what a run with other settings left ({', '.join(changed)}); remove it, or give the "
+                "same settings to go on"
             )
         if len(whole) < len(content):
             self.path.write_bytes(whole)
@@ -94,12 +104,20 @@ class Part:
 
 def json_line(line: Mapping[str, Any]) -> str:
     """A line as JSON, characters as they are; half of one, which no encoding can write, as its escape."""
-    text = json.dumps(line, ensure_ascii=False)
+    text = json.dumps(line, ensure_ascii=False, default=_said)
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = json.dumps(line)
+        text = json.dumps(line, default=_said)
     return text + "\n"
+
+
+def _said(value: Any) -> str:
+    """A value of a Parquet file that JSON has no form for: a decimal, a duration and the like as Python writes it."""
+    if isinstance(value, date | time):  # a timestamp is a date
+        return value.isoformat()
+    # Whoever has pictures beside the texts still gets answers, and base64 is how JSON carries bytes.
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _sayable(value: Any) -> Any:
@@ -134,7 +152,8 @@ def _lines(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
             file.close()
 
 
-def _write(path: Path, suffix: str, parts: Sequence[Path]) -> int:
+def _write(path: Path, suffix: str, parts: Sequence[Path]) -> tuple[int, list[str]]:
+    """Writes the output; how many rows it has, and which columns of a Parquet file became text."""
     rows = 0
     if suffix == ".parquet":
         return _write_parquet(path, parts)
@@ -143,27 +162,30 @@ def _write(path: Path, suffix: str, parts: Sequence[Path]) -> int:
             for line in _lines(parts):
                 file.write(json_line(line))
                 rows += 1
-            return rows
+            return rows, []
         # As this project reads them: TSV has no quoting, a quotation mark is a character like any other.
         form: dict[str, Any] = {"lineterminator": "\n"}
         if suffix == ".tsv":
             form |= {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
         # A later row of JSON lines may have columns that the first lacks.
         columns = dict.fromkeys(column for line in _lines(parts) for column in line)
-        writer = csv.DictWriter(file, list(map(_sayable, columns)), **form)
-        writer.writeheader()
-        for line in _lines(parts):
-            writer.writerow(_cells(_sayable(line), suffix))
+        names = list(map(_sayable, columns))
+        writer = csv.DictWriter(file, names, **form)
+        # Python leaves a lone carriage return unquoted, where it ends the row for every reader.
+        quoting = (
+            writer if suffix == ".tsv" else csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        )
+        for line in chain([dict(zip(names, names, strict=True))], map(_sayable, _lines(parts))):
+            cells = _cells(line, suffix)
+            (quoting if any("\r" in cell for cell in cells.values()) else writer).writerow(cells)
             rows += 1
-    return rows
+        rows -= 1  # the header
+    return rows, []
 
 
 def _cells(line: Mapping[str, Any], suffix: str) -> dict[str, str]:
     """Lists and mappings as JSON; a TSV cell can hold neither a tab nor a line break, so they become blanks."""
-    cells = {
-        column: value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
-        for column, value in line.items()
-    }
+    cells = {column: "" if value is None else _cell(value) for column, value in line.items()}
     if suffix == ".tsv":
         return {
             column: " ".join(cell.split()) if _BREAKS.intersection(cell) else cell for column, cell in cells.items()
@@ -171,23 +193,64 @@ def _cells(line: Mapping[str, Any], suffix: str) -> dict[str, str]:
     return cells
 
 
-def _write_parquet(path: Path, parts: Sequence[Path]) -> int:
-    """Twice over the lines: the columns' types are known only at the end, a column may be empty for long."""
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _write_parquet(path: Path, parts: Sequence[Path]) -> tuple[int, list[str]]:
     import pyarrow as pa  # type: ignore[import-untyped]  # it has none
     from pyarrow import parquet
 
-    schemas = []
-    for lines in _batches(parts):
-        columns = dict.fromkeys(column for line in lines for column in line)
-        table = pa.table({column: [line.get(column) for line in lines] for column in columns})
-        schemas.append(table.schema)
-    schema = pa.unify_schemas(schemas, promote_options="permissive")
+    types = _types(parts)
+    texts = [column for column, kind in types.items() if kind is None]
+    schema = pa.schema([(column, pa.string() if kind is None else kind) for column, kind in types.items()])
     rows = 0
     with parquet.ParquetWriter(path, schema) as writer:
         for lines in _batches(parts):
+            for line in lines:
+                line |= {column: _cell(line[column]) for column in texts if line.get(column) is not None}
             writer.write_table(pa.Table.from_pylist(lines, schema))
             rows += len(lines)
-    return rows
+    return rows, texts
+
+
+def _types(parts: Sequence[Path]) -> dict[str, Any]:
+    """The type of every column in Parquet; None for one whose values no type holds.
+
+    Known only at the end, a column may be empty for long. Then all lines are tried again: what a later one widened may
+    not hold an earlier (as a fraction, 2**53 + 1 is another number).
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types: dict[str, Any] = {}
+    for lines in (lines for _ in range(2) for lines in _batches(parts)):
+        for column in dict.fromkeys(column for line in lines for column in line):
+            kind = types.get(column, pa.null())
+            types[column] = None if kind is None else _widened(kind, [line.get(column) for line in lines])
+    for column, kind in types.items():
+        try:
+            if kind is not None:
+                parquet.write_table(pa.schema([(column, kind)]).empty_table(), io.BytesIO())
+        except pa.ArrowException:  # mappings without a key
+            types[column] = None
+    return types
+
+
+def _widened(kind: Any, values: list[Any]) -> Any:
+    """The type that holds these values beside those of a type; None if there is none."""
+    import pyarrow as pa
+
+    keys = {key for value in values if isinstance(value, dict) for key in value}
+    try:
+        if len(keys) > _MOST_FIELDS:
+            return None
+        known = [pa.schema([("", one)]) for one in (kind, pa.array(values).type)]
+        found = pa.unify_schemas(known, promote_options="permissive").field(0).type
+        pa.array(values, found)
+    except (pa.ArrowException, OverflowError):  # the latter for a number of more than 64 bits
+        return None
+    return None if pa.types.is_struct(found) and found.num_fields > _MOST_FIELDS else found
 
 
 def _batches(parts: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unimc.commands.arguments import AskedQuestion, AskedText, Model, Variant
-from unimc.commands.asked_rows import Asked, Check, Make
+from unimc.commands.asked_rows import Asked, Check, Make, card_hash
 from unimc.commands.part_files import Part, json_line
 from unimc.commands.processes import check_processes
-from unimc.example import InputError, MultipleChoiceExample
+from unimc.example import InputError, MultipleChoiceExample, shown
 
 if TYPE_CHECKING:
     from unimc.answer_rule import AnswerRule
@@ -118,10 +119,12 @@ def predict(
     path = json_file or file
     assert path is not None
     asked = Asked(options, options_file, text, question, task, variant, language, multi_label)
+    card = None
     if json_file is None:
-        check, make = asked.maker()
+        card = asked.card()
+        check, make = asked.maker(card)
         # A card tries the first row out in whole; where wrong rows are skipped, that one may be wrong too.
-        _check_first(path, None if columns.skips and task else check, columns)
+        _check_rows(path, None if columns.skips and task else check, columns)
     elif columns.skips:
         raise InputError("--on-error skip is for FILE; a file in the released UniMC's form is read whole")
     from accelerate import Accelerator
@@ -144,8 +147,10 @@ def predict(
         for line in _answered(loaded, entries, rule, columns, batch_size, path.name):
             sys.stdout.write(json_line(line))
         return
+    # What files hold goes with their names: a card, a model or the rows may be others by the time of the next run.
     settings = {
-        **{"file": str(path), "bytes": path.stat().st_size if path.is_file() else None, "model": model},
+        **{"file": str(path), "rows": _sha256(path), "model": model, "weights": loaded.backend.fingerprint()},
+        **{"card": None if card is None else card_hash(card)},
         **{**asdict(asked), "options_file": None if options_file is None else asked.wordings()},
         **{"prefix": prefix, "threshold": threshold, "top_k": top_k, "on_error": on_error},
         **{"calibration": None if found is None else found.to_dict(), "backend": backend},
@@ -158,7 +163,16 @@ def predict(
     state.wait_for_everyone()
     if state.is_main_process:
         rows, failed = part.join(prefix + "error" if columns.skips else None)
+        for column in part.as_text:
+            typer.echo(f"note: no Parquet type holds all values of the column {shown(column)}; it is text", err=True)
         typer.echo(f"{rows - failed:,} answers written to {output}{_without(failed, columns)}")
+
+
+def _sha256(path: Path) -> str | None:
+    if not path.is_file():
+        return None  # reading its rows will say so
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _without(failed: int, columns: _Columns) -> str:
@@ -243,21 +257,25 @@ def _laid_out(model: UniMC, made: MultipleChoiceExample | InputError) -> Multipl
     return made
 
 
-def _check_first(path: Path, check: Check | None, columns: _Columns) -> None:
-    """Raise InputError if the file has no rows, or its columns are not as they must be."""
+def _check_rows(path: Path, check: Check | None, columns: _Columns) -> None:
+    """Raise InputError if the file has no rows, its first can't be asked, or a row has a column of a new one's name."""
     from converters.streaming import stream
 
-    first = next(stream(path), None)
-    if first is None:
+    number = -1
+    for number, row in enumerate(stream(path)):
+        taken = [name for name in columns.names if name in row]
+        if taken:
+            there = f"row {number} (from 0): there is a column {taken[0]!r} already"
+            raise InputError(f"{path}: {there}; give another --prefix, as --prefix unimc_")
+        try:
+            if check is not None and number == 0:
+                check(row)
+        except InputError as problem:
+            raise InputError(f"{path}: row 0 (from 0): {problem}") from None
+        if not {".json", ".jsonl"}.intersection(path.suffixes):
+            return  # the rows of a table all have the columns of the first
+    if number < 0:
         raise InputError(f"{path}: the file has no rows")
-    taken = [name for name in columns.names if name in first]
-    if taken:
-        raise InputError(f"{path}: there is a column {taken[0]!r} already; give another --prefix, as --prefix unimc_")
-    try:
-        if check is not None:
-            check(first)
-    except InputError as problem:
-        raise InputError(f"{path}: row 0 (from 0): {problem}") from None
 
 
 def _entries(path: Path, make: Make, answers: Answers, skips: bool) -> Iterator[Entry]:
