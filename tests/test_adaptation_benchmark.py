@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from unimc import InputError
+from unimc.adaptation import AdaptConfig
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -96,16 +97,28 @@ def test_published_figures_stand_below_ours(page: Any, tmp_path: Path) -> None:
     assert "other, published" not in text
 
 
+HOW = {"steps": 120}
+
+
+def line(program: Any, **changes: Any) -> dict[str, Any]:
+    rates = program._rates(AdaptConfig("lora"))
+    return {"task": "notes", "strategy": "lora", "how": HOW, "rates": rates, **changes}
+
+
 def test_a_half_written_line_is_done_again_and_spoils_none_after_it(program: Any, tmp_path: Path) -> None:
-    lines, how = tmp_path / "cells.jsonl", {"steps": 120}
-    whole = json.dumps({"task": "notes", "how": how}) + "\n"
+    lines, cell = tmp_path / "cells.jsonl", line(program)
+    whole = json.dumps(cell) + "\n"
     lines.write_text(whole + whole[:20], encoding="utf-8")
-    assert program._read(lines, how) == [{"task": "notes", "how": how}]
+    assert program._read(lines, HOW, AdaptConfig()) == [cell]
     assert lines.read_text(encoding="utf-8") == whole
 
 
-def test_cells_of_other_settings_are_not_taken_for_those_asked(program: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{"how": {"steps": 60}}, {"rates": {"rate": 1.0}}, {"rates": None}])
+def test_cells_of_other_settings_are_not_taken_for_those_asked(
+    changes: dict[str, Any], program: Any, tmp_path: Path
+) -> None:
+    """Nor those of a version in which a strategy had other rates."""
     lines = tmp_path / "cells.jsonl"
-    lines.write_text(json.dumps({"task": "notes", "how": {"steps": 60}}) + "\n", encoding="utf-8")
+    lines.write_text(json.dumps(line(program, **changes)) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="name another folder by --work"):
-        program._read(lines, {"steps": 120})
+        program._read(lines, HOW, AdaptConfig())
