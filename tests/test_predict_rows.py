@@ -15,11 +15,11 @@ from unittest import mock
 import launching
 import pyarrow as pa
 import pytest
+import terminal
 from pyarrow import parquet
 
 from converters.files import read_file
 from unimc.checkpoint import load
-from unimc.cli import main
 from unimc.commands.part_files import SUFFIXES, Part
 
 Run = Callable[..., str]
@@ -30,18 +30,14 @@ CARD = (
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `unimc predict`; what it says: on standard output, and on standard error if it failed or notes something."""
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
 
     def of(*arguments: object, model: Path | None = None) -> str:
-        capsys.readouterr()
-        words = ["unimc", "predict", *map(str, arguments), "--model", str(model or launching.sample_model())]
-        with mock.patch("sys.argv", words), pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code in (0, None, 2)
-        captured = capsys.readouterr()
-        return captured.out + captured.err
+        said = terminal.unimc("predict", *arguments, "--model", model or launching.sample_model())
+        assert said.code in (0, 2)
+        return said.out + said.err
 
     return of
 

@@ -283,8 +283,7 @@ def test_an_example_that_is_not_there(say: Say) -> None:
         ("validation.tasks=[{split: train}]", "validation.tasks: an entry has no `task`"),
         ("validation.tasks=[3]", "validation.tasks: an entry is a name or {task: name, split: name}, not 3"),
         (
-            "validation.tasks=[{task: sample_zh_nli, split: train}, {task: sample_zh_nli, split: train},"
-            "{task: sample_zh_nli, split: train}]",
+            "validation.tasks=[{task: sample_zh_nli, split: train}, {task: sample_zh_nli, split: train}]",
             "validation.tasks: sample_zh_nli:train is named twice; leave it out once",
         ),
         ("mixture.seed=", "mixture: seed must be a whole number, not None"),

@@ -125,7 +125,7 @@ def _validation(recipe: RunConfig, data_dir: str | None, checkpoint: Any) -> Any
 
     held_out = {task.name for task, _ in tasks(recipe.mixture.get("held_out") or ())}
     encoder = Encoder(checkpoint.tokenizer, checkpoint.model.layout, recipe.training.max_length)
-    sets = {}
+    sets, named = {}, set()
     for entry in recipe.validation.tasks:
         given = {"task": entry} if isinstance(entry, str) else entry
         if not isinstance(given, dict):
@@ -153,11 +153,12 @@ def _validation(recipe: RunConfig, data_dir: str | None, checkpoint: Any) -> Any
             encoder.batch(one.examples)
         except InputError as problem:
             raise InputError(f"validation.tasks: {problem}") from None
+        whole = ":".join(filter(None, [one.name, one.split, one.variant]))
+        if whole in named:
+            raise InputError(f"validation.tasks: {whole} is named twice; leave it out once")
+        named.add(whole)
         # A task may be there in another split or wording too: its second figure gets a name of its own.
-        name = one.name if one.name not in sets else ":".join(filter(None, [one.name, one.split, one.variant]))
-        if name in sets:
-            raise InputError(f"validation.tasks: {name} is named twice; leave it out once")
-        sets[name] = one
+        sets[whole if one.name in sets else one.name] = one
 
     def validate(model: Any, accelerator: Any) -> dict[str, float]:
         def value(one: Any) -> float:
