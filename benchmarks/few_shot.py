@@ -99,7 +99,10 @@ def main(
     lines, out = work / "cells.jsonl", console()
     how = {"limit": limit, "steps": steps, "seconds": seconds, "bfloat16": bfloat16}
     how |= {"mixture_rows": mixture_rows, "mixture_seconds": mixture_seconds}
-    done = {_key(cell): cell for cell in _read(lines, how, config)}
+    weights = {
+        str(base): _weights(base) for base in {bases[converters.get(TASKS[name].rows[0]).language] for name in names}
+    }
+    done = {_key(cell): cell for cell in _read(lines, how, config, weights)}
     wanted: list[tuple[Any, ...]] = []
     # Draw by draw and task by task, so that an interrupted program leaves whole comparisons.
     for number in range(draws):
@@ -120,8 +123,17 @@ def main(
         initial = None
         out.print(f"{name}, {way}, k {k}, draw {number} …", end=" ")
         if way.partition("@")[0] == PPT:
-            initial = _pretrained(Path(base), way, work, data, replace(config, seconds=mixture_seconds), mixture_rows)
-        cell = {"base": base, "task": name, "strategy": way, "k": k, "draw": number, "how": how}
+            folder = work / "prompts" / f"{weights[base][:12]}_{way}"
+            initial = _pretrained(Path(base), way, folder, data, replace(config, seconds=mixture_seconds), mixture_rows)
+        cell = {
+            "base": base,
+            "weights": weights[base],
+            "task": name,
+            "strategy": way,
+            "k": k,
+            "draw": number,
+            "how": how,
+        }
         cell |= {"rates": _rates(_configured(way, config))}
         cell |= _cell(key, _configured(way, config), prepared, initial, work)
         with lines.open("a", encoding="utf-8") as file:
@@ -149,7 +161,15 @@ def _key(cell: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(cell[name] for name in ("base", "task", "strategy", "k", "draw"))
 
 
-def _read(lines: Path, how: dict[str, Any], config: Any) -> list[dict[str, Any]]:
+def _weights(base: Path) -> str:
+    """The fingerprint of a base's weights: what was made of it says nothing of one trained anew into its folder."""
+    from unimc.adaptation.folder import fingerprint
+    from unimc.checkpoint import load
+
+    return fingerprint(load(base).model)
+
+
+def _read(lines: Path, how: dict[str, Any], config: Any, weights: dict[str, str]) -> list[dict[str, Any]]:
     """What is done already; a line that was being written when the program was stopped is taken out of the file."""
     if not lines.exists():
         return []
@@ -167,6 +187,9 @@ def _read(lines: Path, how: dict[str, Any], config: Any) -> list[dict[str, Any]]
                 f"{lines} holds cells of {cell['strategy']} made with {cell.get('rates')}, not {rates}; name another "
                 "folder by --work"
             )
+        base = cell["base"]
+        if base in weights and cell.get("weights") != weights[base]:
+            raise InputError(f"{lines} holds cells made from other weights of {base}; name another folder by --work")
     return cells
 
 
@@ -248,13 +271,12 @@ def _cell(
     }
 
 
-def _pretrained(base: Path, way: str, work: Path, data: Path, config: Any, rows: int) -> Path:
+def _pretrained(base: Path, way: str, folder: Path, data: Path, config: Any, rows: int) -> Path:
     """A soft prompt trained on rows of the tasks that the base itself was trained on, once for each base."""
     from unimc.adaptation import adapt, draw
     from unimc.adaptation.rows import with_some_options
     from unimc.checkpoint import load
 
-    folder = work / "prompts" / f"{base.parent.name}_{way}"
     if (folder / "unimc.json").exists():
         return folder
     examples = [

@@ -98,27 +98,31 @@ def test_published_figures_stand_below_ours(page: Any, tmp_path: Path) -> None:
 
 
 HOW = {"steps": 120}
+WEIGHTS = {"runs/mine/final": "abc"}
 
 
 def line(program: Any, **changes: Any) -> dict[str, Any]:
     rates = program._rates(AdaptConfig("lora"))
-    return {"task": "notes", "strategy": "lora", "how": HOW, "rates": rates, **changes}
+    own = {"base": "runs/mine/final", "weights": "abc", "how": HOW, "rates": rates}
+    return {"task": "notes", "strategy": "lora", **own, **changes}
 
 
 def test_a_half_written_line_is_done_again_and_spoils_none_after_it(program: Any, tmp_path: Path) -> None:
     lines, cell = tmp_path / "cells.jsonl", line(program)
     whole = json.dumps(cell) + "\n"
     lines.write_text(whole + whole[:20], encoding="utf-8")
-    assert program._read(lines, HOW, AdaptConfig()) == [cell]
+    assert program._read(lines, HOW, AdaptConfig(), WEIGHTS) == [cell]
     assert lines.read_text(encoding="utf-8") == whole
 
 
-@pytest.mark.parametrize("changes", [{"how": {"steps": 60}}, {"rates": {"rate": 1.0}}, {"rates": None}])
+@pytest.mark.parametrize(
+    "changes", [{"how": {"steps": 60}}, {"rates": {"rate": 1.0}}, {"rates": None}, {"weights": "abd"}]
+)
 def test_cells_of_other_settings_are_not_taken_for_those_asked(
     changes: dict[str, Any], program: Any, tmp_path: Path
 ) -> None:
-    """Nor those of a version in which a strategy had other rates."""
+    """Nor those of a version in which a strategy had other rates, or of a base that was trained anew since."""
     lines = tmp_path / "cells.jsonl"
     lines.write_text(json.dumps(line(program, **changes)) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="name another folder by --work"):
-        program._read(lines, HOW, AdaptConfig())
+        program._read(lines, HOW, AdaptConfig(), WEIGHTS)
