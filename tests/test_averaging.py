@@ -17,7 +17,7 @@ from unimc import InputError, UniMC
 from unimc.averaging import average
 from unimc.checkpoint import load
 from unimc.example import MultipleChoiceExample
-from unimc.seen import hashes
+from unimc.seen import hashes, merged
 
 ASKED = [
     MultipleChoiceExample(["sport", "food and snow"], "what is it", "the soup was late"),
@@ -73,7 +73,7 @@ def test_what_any_of_them_was_trained_on_was_seen(tmp_path: Path) -> None:
             {"task": "letters", "split": "train", "rows": 90},  # a stage more
             {"task": "邮件", "split": "train", "rows": 5},
         ],
-        training_texts=texts[1],
+        training_texts=merged(*texts),
         licences=["training data letters: CC0", "training data 邮件: not stated"],
         max_length=32,
     )
@@ -83,6 +83,21 @@ def test_what_any_of_them_was_trained_on_was_seen(tmp_path: Path) -> None:
     assert mean.licences == ["training data letters: CC0", "training data 邮件: not stated"]
     assert mean.max_length == 64
     assert mean.calibration == {}, "a calibration is of one model's weights"
+
+
+def test_rows_of_trainings_apart_are_added_up_those_of_a_stage_are_in_its_last(tmp_path: Path) -> None:
+    """Two runs of one recipe, of each the last two stages."""
+    texts = [hashes([replace(ASKED[0], task="letters", passage=str(number))]) for number in range(4)]
+    seen = [texts[0], merged(*texts[:2]), texts[2], merged(*texts[2:])]
+    rows = [40, 90, 50, 70]
+    entry = {"task": "letters", "split": "train"}
+    parts = [
+        written(tmp_path / str(place), trained_on=[{**entry, "rows": count}], training_texts=of)
+        for place, (count, of) in enumerate(zip(rows, seen, strict=True))
+    ]
+    assert average(parts).trained_on == [{**entry, "rows": 160}]
+    assert average(parts[::-1]).trained_on == [{**entry, "rows": 160}]
+    assert average([parts[1], parts[1], parts[0]]).trained_on == [{**entry, "rows": 90}], "the same one twice is one"
 
 
 @pytest.mark.parametrize("without", [0, 1, 2])

@@ -12,16 +12,14 @@ from unimc import seen
 from unimc.checkpoint import Checkpoint, load
 from unimc.example import InputError
 
-Entries = list[dict[str, Any]]
-"""What a checkpoint was trained on, as `unimc.json` lists it."""
-
 
 def average(models: Sequence[str | Path]) -> Checkpoint:
     """A checkpoint with the mean of the weights, in float32.
 
-    It says of its training what all of them say together. Where several drew rows from the same task, the largest count
-    stands: stages of one training list what came before them. A count that one of them has not on record stays unknown.
-    A calibration belongs to weights, and none is kept.
+    It says of its training what all of them say together. Where several drew rows from the same task, their counts are
+    added up, but a stage that another one went on from is counted with that: its texts are among the other's, and the
+    other lists what came before. A count that one of them has not on record stays unknown. A calibration belongs to
+    weights, and none is kept.
 
     Args:
         models: folders, hub ids or names of bundled models, trained from one backbone.
@@ -38,11 +36,11 @@ def average(models: Sequence[str | Path]) -> Checkpoint:
         for name, weight in mean.model.backbone.named_parameters():  # tied weights come once
             same = [other.model.backbone.get_parameter(name) for other in others]
             weight.copy_(torch.stack([weight, *same]).double().mean(0))
+    mean.trained_on = _trained_on([mean, *others])
     for other in others:
         mean.training_texts = seen.merged(mean.training_texts, other.training_texts)
         mean.licences = list(dict.fromkeys([*mean.licences, *other.licences]))
         mean.max_length = max(mean.max_length, other.max_length)
-        mean.trained_on = _of_both(seen.together(mean.trained_on), seen.together(other.trained_on))
     mean.calibration = {}
     return mean
 
@@ -69,12 +67,20 @@ def _check_alike(one: Checkpoint, other: Checkpoint, which: str) -> None:
         raise InputError(f"{which} answer by other pieces; average models that were trained with the same ones")
 
 
-def _of_both(one: Entries, other: Entries) -> Entries:
-    found = {(entry.get("task"), entry.get("split")): entry for entry in one}
-    for entry in other:
-        before = found.setdefault((entry.get("task"), entry.get("split")), entry)
-        if before.get("rows") is None or entry.get("rows") is None:
-            before.pop("rows", None)  # the one that is not on record may be the larger
-        else:
-            before["rows"] = max(before["rows"], entry["rows"])
+def _trained_on(models: Sequence[Checkpoint]) -> list[dict[str, Any]]:
+    """Every task and split once, with the rows that were drawn from it in all of these trainings."""
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    apart: list[seen.Hashes] = []  # the texts of trainings that none of the others went on from
+    for model in sorted(models, key=lambda one: -sum(map(len, one.training_texts.values()))):
+        stage = any(seen.within(model.training_texts, texts) for texts in apart)
+        apart += [] if stage else [model.training_texts]
+        for entry in seen.together(model.trained_on):
+            key = entry.get("task"), entry.get("split")
+            if key not in found:
+                found[key] = entry
+            elif found[key].get("rows") is None or entry.get("rows") is None:
+                found[key].pop("rows", None)  # the one that is not on record may be the larger
+            else:
+                rows = found[key]["rows"], entry["rows"]
+                found[key]["rows"] = max(rows) if stage else sum(rows)
     return list(found.values())

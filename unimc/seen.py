@@ -33,6 +33,12 @@ def merged(one: Hashes, other: Hashes) -> Hashes:
     return {task: np.union1d(one.get(task, nothing), other.get(task, nothing)) for task in {**one, **other}}
 
 
+def within(one: Hashes, other: Hashes) -> bool:
+    """Whether all texts of the one are among the other's: it is a stage that the other went on from."""
+    nothing = np.empty(0, np.int64)
+    return all(bool(np.isin(texts, other.get(task, nothing)).all()) for task, texts in one.items())
+
+
 def together(trained_on: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The tasks trained on, each split once: what several stages of a training drew from it is added up."""
     found: dict[tuple[Any, Any], dict[str, Any]] = {}
