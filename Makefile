@@ -110,7 +110,7 @@ clean:  ## remove caches and build leftovers (keeps .venv, backbones and runs)
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find unimc converters tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# ---- the bundled model: three stages from the backbone, twice, with other seeds, and the mean of the last two of each
+# ---- the bundled model: three stages from the backbone and the mean of the last two; so twice, and the mean of both
 
 BF16 := $(subst --mixed_precision no,--mixed_precision bf16,$(LAUNCH))
 # A stage: the folder of its run, its configuration, its seed, the model it starts from.
@@ -120,17 +120,23 @@ $(MADE)/$(1)/final/unimc.json: $(4)
 	    --set backbone=$(patsubst %/,%,$(dir $(4))) --set mixture.seed=$(3) --set training.seed=$(3) \
 	    $(TRAIN_FLAGS)
 endef
+# A mean: the folder that it goes into, the two whose models it is of.
+define mean
+$(MADE)/$(1)/final/unimc.json: $(MADE)/$(2)/final/unimc.json $(MADE)/$(3)/final/unimc.json
+	$(BIN)/unimc average $(MADE)/$(2)/final $(MADE)/$(3)/final --output $(MADE)/$(1)
+endef
 $(eval $(call stage,0/1,bilingual_zero_shot,0,$(E5)/config.json))
 $(eval $(call stage,0/2,bilingual_zero_shot_2,1,$(MADE)/0/1/final/unimc.json))
 $(eval $(call stage,0/3,bilingual_zero_shot_3,2,$(MADE)/0/2/final/unimc.json))
+$(eval $(call mean,0/mean,0/2,0/3))
 $(eval $(call stage,10/1,bilingual_zero_shot,10,$(E5)/config.json))
 $(eval $(call stage,10/2,bilingual_zero_shot_2,11,$(MADE)/10/1/final/unimc.json))
 $(eval $(call stage,10/3,bilingual_zero_shot_3,12,$(MADE)/10/2/final/unimc.json))
-LAST := $(foreach run,0/2 0/3 10/2 10/3,$(MADE)/$(run)/final)
+$(eval $(call mean,10/mean,10/2,10/3))
+$(eval $(call mean,mean,0/mean,10/mean))
 
-$(MADE)/unimc-small/unimc.json: $(addsuffix /unimc.json,$(LAST))
-	$(BIN)/unimc average $(LAST) --output $(MADE)/mean
-	$(BIN)/unimc bundle --model $(MADE)/mean/final --name unimc-small --max-length 1024 --output $(@D)
+$(MADE)/unimc-small/unimc.json: $(MADE)/mean/final/unimc.json
+	$(BIN)/unimc bundle --model $(<D) --max-length 1024 --output $(@D)
 
 $(E5)/config.json: | $(RUNTIME)
 	@test -d "$(DATA)" || { echo "give the folder of the data sets: make unimc-small DATA=folder" >&2; exit 1; }

@@ -110,17 +110,21 @@ def test_a_count_that_one_of_them_does_not_know_stays_unknown(without: int, tmp_
     assert average(parts).trained_on == [entry]
 
 
-def test_its_card_names_all_stages_once_and_then_the_mean(tmp_path: Path) -> None:
-    runs = {}
-    for name, backbone, seed in (("a", "tiny", 0), ("b", "a/final", 1)):
+def trained(tmp_path: Path, *chain: tuple[str, str, int]) -> list[Path]:
+    """Runs with the configurations that trainings leave: of each its folder's name, what it began from, its seed."""
+    for name, backbone, seed in chain:
         written(tmp_path / name / "final", seed=seed)
-        runs[name] = {
+        run = {
             "backbone": str(tmp_path / backbone),
             "mixture": {"held_out": ["ag_news"]},
             "training": {"seed": seed, "epochs": 1, "batch_size": 8, "accumulation": 1, "learning_rate": 0.1},
         }
-        (tmp_path / name / "config.json").write_text(json.dumps(runs[name]), encoding="utf-8")
-    parts = [tmp_path / name / "final" for name in runs]
+        (tmp_path / name / "config.json").write_text(json.dumps(run), encoding="utf-8")
+    return [tmp_path / name / "final" for name, _, _ in chain]
+
+
+def test_its_card_names_all_stages_once_and_then_the_mean(tmp_path: Path) -> None:
+    parts = trained(tmp_path, ("a", "tiny", 0), ("b", "a/final", 1))
     assert unimc("average", *parts, "--output", tmp_path / "mean").code == 0
     assert unimc("bundle", "--model", tmp_path / "mean" / "final", "--output", tmp_path / "shipped").code == 0
     said = (tmp_path / "shipped" / "README.md").read_text(encoding="utf-8")
@@ -132,6 +136,25 @@ def test_its_card_names_all_stages_once_and_then_the_mean(tmp_path: Path) -> Non
     ]
     assert [said.count(one) for one in told] == [1, 1, 1, 1]
     assert sorted(told[:3], key=said.index) == told[:3]
+
+
+def test_the_card_of_a_mean_of_means_tells_the_runs_apart(tmp_path: Path) -> None:
+    trained(tmp_path, ("a", "tiny", 0), ("b", "a/final", 1), ("c", "tiny", 10), ("d", "c/final", 11))
+    for parts, name in (("ab", "first"), ("cd", "second"), (("first", "second"), "mean")):
+        folders = [tmp_path / (f"{part}/final") for part in parts]
+        assert unimc("average", *folders, "--output", tmp_path / name).code == 0
+    assert unimc("bundle", "--model", tmp_path / "mean" / "final", "--output", tmp_path / "shipped").code == 0
+    said = (tmp_path / "shipped" / "README.md").read_text(encoding="utf-8")
+    told = [
+        "From the backbone `tiny`: seed 0",
+        "Then, stage 2: seed 1",
+        "Then the mean of the weights of 2 of these.",
+        "From the backbone `tiny` once more: seed 10",
+        "Then, stage 2: seed 11",
+        "Then the mean of these 2 means.",
+    ]
+    assert sorted(told, key=said.index) == told
+    assert said.count("Then the mean of the weights of 2 of these.") == 2
 
 
 @pytest.mark.parametrize(

@@ -186,14 +186,25 @@ def _trained_length(subject: Subject) -> str:
 def _training(subject: Subject) -> str:
     trained = subject.entry.get("trained_on", [])
     parts = []
-    for number, run in enumerate(subject.runs):
+    stage = means = 0
+    for run in subject.runs:
         if "average" in run:
-            parts.append(f"Then the mean of the weights of {len(run['average'])} of these.")
+            of = len(run["average"])
+            parts.append(
+                f"Then the mean of these {of} means."
+                if of == means
+                else f"Then the mean of the weights of {of} of these."
+            )
+            means += 1
             continue
+        # What is averaged comes from one backbone: a run that starts there is no stage of those before it.
+        stage = 1 if run.get("backbone") == subject.runs[0].get("backbone") else stage + 1
         how = run.get("training", {})
         loss = how.get("loss", {})
         weights = ", ".join(f"{name[2:]} {loss[name]:g}" for name in ("w_mlm", "w_omlm", "w_op") if name in loss)
-        start = f"From the backbone `{_last(run.get('backbone', ''))}`" if not number else f"Then, stage {number + 1}"
+        start = f"Then, stage {stage}"
+        if stage == 1:
+            start = f"From the backbone `{_last(run.get('backbone', ''))}`" + (" once more" if parts else "")
         parts.append(
             f"{start}: seed {how.get('seed')}, {how.get('epochs')} epoch(s), "
             f"{(how.get('batch_size') or 0) * (how.get('accumulation') or 1)} examples a step, learning rate "
