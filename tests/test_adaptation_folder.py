@@ -245,7 +245,7 @@ def test_a_hub_id_can_be_named_where_the_folder_is_gone(
     def from_hub(name: str, **settings: Any) -> Checkpoint:
         return asked(hub if name == "somebody/model" else name, **settings)
 
-    monkeypatch.setattr("unimc.adaptation.folder.load", from_hub)
+    monkeypatch.setattr("unimc.adaptation.loading.load", from_hub)
     assert margins(opened(tmp_path / "mine")) == expected
 
 

@@ -24,8 +24,9 @@ from unimc.backends import export as exporting
 from unimc.backends.export import export
 from unimc.backends.int8 import ROUGH, WEIGHT_STEPS, Int8Linear, quantised
 from unimc.backends.onnx import DATA, NOTE, OnnxBackend
-from unimc.checkpoint import FILE, GRAPH, Checkpoint, load
+from unimc.checkpoint import FILE, Checkpoint, load
 from unimc.modeling import UniMCModel
+from unimc.pretrained import GRAPH
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

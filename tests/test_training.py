@@ -15,12 +15,13 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from unimc import InputError, MultipleChoiceExample, UniMC
+from unimc.accelerator import make_accelerator
 from unimc.answers import Answers
 from unimc.checkpoint import Checkpoint, load
 from unimc.modeling import UniMCModel
 from unimc.objectives import LossConfig, losses, total
 from unimc.run_folder import RunFolder
-from unimc.training import make_accelerator, train
+from unimc.training import train
 from unimc.training_config import TrainingConfig
 from unimc.training_set import MicroBatch, TrainingSet
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
@@ -13,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
-from transformers.utils import logging
 
-from unimc import bundled, seen
+from unimc import bundled, pretrained, seen
 from unimc.answers import Answers
 from unimc.backbones import attention_implementation, family_of
 from unimc.encoding import Encoder
@@ -25,7 +21,6 @@ from unimc.example import InputError
 from unimc.modeling import UniMCModel
 
 FILE = "unimc.json"
-GRAPH = "model.onnx"
 FORMAT = 1
 """Of `unimc.json`; a checkpoint of a later one is refused."""
 DEFAULT_MAX_LENGTH = 512
@@ -78,7 +73,7 @@ class Checkpoint:
             )
         check(folder / FILE, {"calibration": self.calibration})
         folder.mkdir(parents=True, exist_ok=True)
-        with _quiet():
+        with pretrained.quiet():
             (self.model.backbone if weights else self.model.backbone.config).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         seen.save(self.training_texts, folder)
@@ -93,17 +88,6 @@ class Checkpoint:
             "versions": {package: version(package) for package in ("unimc", "torch", "transformers")},
         }
         (folder / FILE).write_text(json.dumps(entry, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-_DROPOUTS = (
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "attention_dropout",
-    "embedding_dropout",
-    "mlp_dropout",
-    "classifier_dropout",
-)
-"""The names under which the families' configurations keep their dropout."""
 
 
 def load(
@@ -133,22 +117,20 @@ def load(
     name = bundled.resolve(name_or_path)
     if adapter := _adapter(name):
         # By its name, as the command line finds its commands: it stands to the right of this module.
-        opened = import_module("unimc.adaptation.folder").opened
+        opened = import_module("unimc.adaptation.loading").opened
         made: Checkpoint = opened(name, adapter, dtype=dtype, attention=attention, dropout=dropout, weights=weights)
         return made
-    config = _part(name, "config.json", AutoConfig)
+    config = pretrained.configuration(name)
     implementation = attention_implementation(family_of(config), attention)
     if dropout is not None:
-        for key in _DROPOUTS:
-            if getattr(config, key, None) is not None:
-                setattr(config, key, dropout)
-    tokenizer = _tokenizer(name, config)
+        pretrained.set_dropout(config, dropout)
+    tokenizer = pretrained.tokenizer(name, config)
     entry = _entry(name)
     answers = _answers(name, entry, tokenizer)
     if weights:
-        backbone, fresh = _backbone(name, config, dtype or torch.float32, implementation)
+        backbone, fresh = pretrained.masked_lm(name, config, dtype or torch.float32, implementation)
     else:
-        backbone, fresh = _without_weights(config, implementation), False
+        backbone, fresh = pretrained.without_weights(config, implementation), False
     if fresh and entry:
         raise InputError(f"{name}: the weights of the masked-LM head are missing; the folder is damaged, copy it again")
     if fresh:
@@ -176,27 +158,15 @@ def load_encoder(name_or_path: str | Path) -> Encoder:
     if _adapter(name):
         whole = load(name, weights=False)
         return Encoder(whole.tokenizer, whole.model.layout, whole.max_length)
-    config = _part(name, "config.json", AutoConfig)
+    config = pretrained.configuration(name)
     layout = family_of(config).layout(config)
-    return Encoder(_tokenizer(name, config), layout, _entry(name).get("max_length", DEFAULT_MAX_LENGTH))
+    return Encoder(pretrained.tokenizer(name, config), layout, _entry(name).get("max_length", DEFAULT_MAX_LENGTH))
 
 
 def _adapter(name: str) -> dict[str, Any]:
     """`unimc.json` of a folder that holds an adapter of another model (`unimc.adaptation`); {} of any other."""
     entry = _entry(name) if Path(name).is_dir() else {}
     return entry if "adapter" in entry else {}
-
-
-def _tokenizer(name: str, config: Any) -> Any:
-    tokenizer = _part(name, "tokenizer", AutoTokenizer)
-    if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise InputError(f"{name}: no tokenizer found (tokenizer.json or a vocabulary); save it with the model")
-    if len(tokenizer) > config.vocab_size:
-        raise InputError(
-            f"{name}: the tokenizer has {len(tokenizer)} pieces and the model only {config.vocab_size}; "
-            "they don't belong together"
-        )
-    return tokenizer
 
 
 def _answers(name: str, entry: dict[str, Any], tokenizer: Any) -> Answers:
@@ -214,69 +184,8 @@ def _answers(name: str, entry: dict[str, Any], tokenizer: Any) -> Answers:
     return answers
 
 
-def _part(name: str, what: str, loader: Any) -> Any:
-    try:
-        with _quiet():
-            return loader.from_pretrained(name, trust_remote_code=False)
-    except Exception as error:
-        if Path(name).is_dir():
-            raise InputError(f"{name}: no usable {what} in this folder ({first_line(error)})") from error
-        # Where configurations have what that command writes.
-        known = Path(name).parent.name == "backbones"
-        hint = f"`unimc backbone {Path(name).name}` writes it" if known else "check the name"
-        raise InputError(
-            f"{name!r} is neither a folder here nor a model that the hub gives now ({first_line(error)}); {hint}, or "
-            "the network if it is a hub id"
-        ) from error
-
-
-def _backbone(name: str, config: Any, dtype: torch.dtype, implementation: str) -> tuple[Any, bool]:
-    """The masked language model, and whether all of its head was missing and is random now."""
-    try:
-        with _quiet():
-            backbone, report = AutoModelForMaskedLM.from_pretrained(
-                name,
-                config=config,
-                dtype=dtype,
-                attn_implementation=implementation,
-                output_loading_info=True,
-                trust_remote_code=False,
-            )
-    except Exception as error:
-        if file_of(name, GRAPH) and not file_of(name, "model.safetensors"):
-            raise InputError(
-                f"{name} holds a graph for onnxruntime and no weights for torch; open it with backend 'onnx'"
-            ) from error
-        raise InputError(
-            f"{name}: the weights can't be read; the file may be cut short or of another model ({first_line(error)})"
-        ) from error
-    family = family_of(config)
-    missing = sorted(report["missing_keys"])
-    words = backbone.get_input_embeddings().weight
-    head = {
-        key
-        for key, weight in backbone.named_parameters(remove_duplicate=False)
-        if key.startswith(family.head) and weight is not words  # tied to the embeddings, it is never missing
-    }
-    fresh = head <= set(missing)  # a bare encoder; a head of which a part is there was damaged
-    damaged = [key for key in missing if not (fresh and key in head)]
-    if damaged:
-        raise InputError(
-            f"{name}: {len(damaged)} weights are missing ({', '.join(damaged[:3])}, …); the folder is incomplete "
-            f"or not a masked language model of type {config.model_type}"
-        )
-    return backbone.eval(), fresh
-
-
-def _without_weights(config: Any, implementation: str) -> Any:
-    """The masked language model as to its form: no weight takes memory or time."""
-    untyped: Any = AutoModelForMaskedLM
-    with _quiet(), torch.device("meta"):
-        return untyped.from_config(config, attn_implementation=implementation).eval()
-
-
 def _entry(name: str) -> dict[str, Any]:
-    path = file_of(name, FILE)
+    path = pretrained.file_of(name, FILE)
     if path is None:
         return {}
     try:
@@ -300,7 +209,7 @@ def _training_texts(name: str, entry: dict[str, Any]) -> seen.Hashes:
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        path = file_of(name, seen.FILE)
+        path = pretrained.file_of(name, seen.FILE)
     except OSError:  # the hub gave the model and fails at this file: it answers all the same
         path = None
     if path is not None:
@@ -313,34 +222,3 @@ def _training_texts(name: str, entry: dict[str, Any]) -> seen.Hashes:
             seen.FILE,
         )
     return {}
-
-
-def file_of(name_or_path: str | Path, file: str) -> Path | None:
-    """A file of a folder or hub id, or None where there is none of that name."""
-    if Path(name_or_path).is_dir():
-        path = Path(name_or_path) / file
-        return path if path.exists() else None
-    from transformers.utils.hub import cached_file
-
-    found = cached_file(str(name_or_path), file, _raise_exceptions_for_missing_entries=False)
-    return Path(found) if found else None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Mutes the loading tables and bars of transformers: what matters of them we say ourselves, in one line."""
-    muted: Any = logging  # its functions carry no types
-    verbosity, bars = muted.get_verbosity(), muted.is_progress_bar_enabled()
-    muted.set_verbosity_error()
-    muted.disable_progress_bar()
-    try:
-        yield
-    finally:
-        muted.set_verbosity(verbosity)
-        if bars:
-            muted.enable_progress_bar()
-
-
-def first_line(error: Exception) -> str:
-    """What an error of another library says first; its kind if it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from unimc.checkpoint import FILE, Checkpoint, first_line
+from unimc.checkpoint import FILE, Checkpoint
 from unimc.example import InputError
 from unimc.model_card import Subject, card
+from unimc.pretrained import first_line
 
 _CARD = "README.md"
 

@@ -16,17 +16,17 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.tracking import get_available_trackers
 from accelerate.utils import set_seed
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
-from transformers import get_scheduler
 
+from unimc.accelerator import flat, make_accelerator
 from unimc.checkpoint import Checkpoint
 from unimc.encoding import Encoder
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.inference import UniMC
 from unimc.objectives import losses, total
+from unimc.optimization import optimizer_and_scheduler
 from unimc.progress import StepLog
 from unimc.run_folder import RunFolder, checkpoint_name
 from unimc.sampling import plan_epoch
@@ -72,29 +72,6 @@ def train(
     return _Training(checkpoint, examples, config, run, accelerator, validate).run()
 
 
-def make_accelerator(config: TrainingConfig, folder: str | Path) -> Accelerator:
-    """The accelerator of a run. It is told nothing of accumulation: a step's loss is divided by counts of our own.
-
-    Raises:
-        InputError: if a tracker is none that Accelerate knows, or its package is not installed, or Accelerate is
-            configured to spread one copy of the weights over processes (FSDP, DeepSpeed).
-    """
-    there = [str(getattr(one, "value", one)) for one in get_available_trackers()]
-    for tracker in config.trackers:
-        if tracker not in there:
-            raise InputError(
-                f"training.trackers: {tracker!r} is not installed, or no tracker that Accelerate knows; "
-                f"installed are: {', '.join(there) or 'none'}"
-            )
-    accelerator = Accelerator(
-        mixed_precision=config.mixed_precision, log_with=list(config.trackers) or None, project_dir=str(folder)
-    )
-    kind = accelerator.distributed_type.value
-    if kind != "NO" and not kind.startswith("MULTI_"):
-        raise InputError(f"{kind} is not supported yet: it keeps a part of the weights on each process; use multi_gpu")
-    return accelerator
-
-
 class _Training:
     """One run: what the loop needs at hand."""
 
@@ -125,11 +102,8 @@ class _Training:
         self.together = accelerator.num_processes * config.accumulation
         self.epoch_steps = [len(self._plan(epoch)) // self.together for epoch in range(config.epochs)]
         self.steps = min(sum(self.epoch_steps), config.max_steps or sum(self.epoch_steps))
-        optimizer = torch.optim.AdamW(_parameter_groups(checkpoint.model, config), lr=config.learning_rate)
-        # Kept from `prepare`, which would advance the schedule once per process.
-        self.scheduler = get_scheduler(
-            config.schedule, optimizer, round(config.warmup * self.steps), num_training_steps=self.steps
-        )
+        optimizer, self.scheduler = optimizer_and_scheduler(checkpoint.model, config, self.steps)
+        # The scheduler is kept from `prepare`, which would advance it once per process.
         accelerator.register_for_checkpointing(self.scheduler)
         self.model, self.optimizer = accelerator.prepare(checkpoint.model, optimizer)
         pieces = self.set.pieces
@@ -142,7 +116,7 @@ class _Training:
         step = self._resume()
         self._announce(step)
         if self.config.trackers:
-            self.accelerator.init_trackers(self.folder.path.name, config=_flat(asdict(self.config)))
+            self.accelerator.init_trackers(self.folder.path.name, config=flat(asdict(self.config)))
         bar = tqdm(
             total=self.steps,
             initial=step,
@@ -290,7 +264,7 @@ class _Training:
         if self.accelerator.is_main_process:
             self.folder.log(entry)
         if self.config.trackers:
-            self.accelerator.log(_flat(entry), step=entry["step"])
+            self.accelerator.log(flat(entry), step=entry["step"])
 
     def _announce(self, step: int) -> None:
         accelerator = self.accelerator
@@ -313,23 +287,3 @@ class _Training:
             max_tokens=config.max_tokens,
             together=self.together,
         )
-
-
-def _parameter_groups(model: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Matrices decay; biases and norms, which have one axis, don't."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [one for one in parameters if one.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _flat(entry: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested metrics and settings as trackers take them: task/dream/accuracy."""
-    flat: dict[str, Any] = {}
-    for key, value in entry.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}/"))
-        else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, int | float | str) else str(value)
-    return flat

@@ -23,11 +23,12 @@ from torch.nn import functional
 from unimc.backends.int8 import quantised
 from unimc.backends.onnx import FORMAT, INPUTS, NOTE, OUTPUT, OnnxBackend, check_installed, feeds
 from unimc.backends.torch import TorchBackend
-from unimc.checkpoint import FILE, GRAPH, Checkpoint, first_line
+from unimc.checkpoint import FILE, Checkpoint
 from unimc.collation import Batch, collate
 from unimc.encoding import Encoder
 from unimc.example import InputError, MultipleChoiceExample
 from unimc.modeling import UniMCModel
+from unimc.pretrained import GRAPH, first_line
 
 OPSETS = range(20, 24)
 """Of the versions, 23 has an operator for attention. Before, it is spelled out: slower, for an older onnxruntime."""

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from unimc import last_layer
-from unimc.checkpoint import GRAPH, Checkpoint, file_of, first_line
+from unimc.checkpoint import Checkpoint
 from unimc.collation import Batch
 from unimc.example import InputError
+from unimc.pretrained import GRAPH, file_of, first_line
 
 NOTE = "onnx.json"
 """How the graph was made."""

@@ -42,12 +42,12 @@ def train(
 
     from converters.mixture import Mixture
     from converters.mixture import resolved as resolved_mixture
+    from unimc.accelerator import make_accelerator
     from unimc.checkpoint import Checkpoint, load
     from unimc.commands.run_config import RunConfig
     from unimc.commands.tables import show_mixture
     from unimc.run_folder import RunFolder
     from unimc.seen import hashes, merged
-    from unimc.training import make_accelerator
     from unimc.training import train as run_training
 
     # It says at every checkpoint that tied weights are stored once, which is what they are for.
