@@ -413,6 +413,17 @@ def test_zero_few_and_all_rows_are_the_same_call(base: Path, k: int | None, tmp_
         few_shot(base, rows(), config("lora"), k=k, output=tmp_path / "out", progress=False)
 
 
+@pytest.mark.parametrize(("draws", "there"), [(1, "final"), (2, "draw-1")])
+def test_another_model_in_the_output_stays(base: Path, draws: int, there: str, tmp_path: Path) -> None:
+    """A training's, say: it has no results that would tell."""
+    kept = tmp_path / "out" / there / "model.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"weights")
+    with pytest.raises(InputError, match=f"{there} is there already, a model perhaps; remove it, or name another"):
+        few_shot(base, rows(), config("lora"), k=2, draws=draws, output=tmp_path / "out", progress=False)
+    assert kept.read_bytes() == b"weights"
+
+
 def test_what_is_measured_on_is_not_trained_on(base: Path) -> None:
     """Test rows of some data sets stand among their training rows."""
     given = [*rows(), *(replace(one, id=f"again {one.id}") for one in evaluation().examples)]

@@ -83,6 +83,8 @@ def few_shot(
     homes = ["final"] if draws == 1 else [f"draw-{number}" for number in range(draws)]
     if folder is not None:
         check_apart(str(base) or bundled.default(), [folder, *(folder / home for home in homes)])
+        if there := next((home for name in homes if (home := folder / name).exists()), None):
+            raise InputError(f"{there} is there already, a model perhaps; remove it, or name another folder")
     vary = some_options_each(config.options, config.seed) if vary is None else vary
     if k == 0 and config.moves.group != "tuning-free":
         config = replace(config, strategy="zero-shot")
