@@ -256,16 +256,20 @@ def test_an_adapter_s_card_tells_of_its_base_s_training_too(tmp_path: Path) -> N
     made = tiny.checkpoint("bert")
     trained_on = [{"task": "letters", "split": "train", "rows": 40, "language": "en"}]
     licences = ["backbone tiny: MIT", "training data letters: CC BY-NC 4.0"]
-    base = tmp_path / "base"
+    base = tmp_path / "run" / "final"
     Checkpoint(made.model, made.tokenizer, made.answers, 90, trained_on, licences).save(base)
+    (tmp_path / "run" / "config.json").write_text(json.dumps(RUN), encoding="utf-8")
     opened = load(base)
-    about = {"base": str(base), "base_fingerprint": fingerprint(opened.model), "kind": "nothing"}
+    how = {"strategy": "lora", "tuned": {"steps": 60, "kept": 24}}
+    about = {"base": str(base), "base_fingerprint": fingerprint(opened.model), "kind": "nothing", "how": how}
     AdaptedCheckpoint.of(opened, own_rows=[{"task": "邮件", "rows": 8}], **about).save(tmp_path / "adapter")
     done = unimc("bundle", "--model", tmp_path / "adapter", "--output", tmp_path / "unimc-tiny")
     assert done.code == 0, done.err
     said = (tmp_path / "unimc-tiny" / "README.md").read_text(encoding="utf-8")
-    for part in ("48 examples of 2 tasks:", "| non-commercial | 1 | 40 |", *(f"- {note}" for note in licences)):
+    told = "Then adapted (lora): 60 steps, of which 24 were kept."
+    for part in ("48 examples of 2 tasks:", "| non-commercial | 1 | 40 |", told, *(f"- {note}" for note in licences)):
         assert part in said
+    assert said.index("From the backbone") < said.index(told)
 
 
 def test_what_is_not_on_record_of_a_training_is_not_made_up(bert_folder: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Subject:
         entry: the content of its `unimc.json`.
         terms: for each kind of licence ("open", "non-commercial", "not-stated"): (training sets, rows).
         runs: the resolved configurations of its trainings, the first one first, and `{"average": models}` where a mean
-            was taken; none if they aren't on hand.
+            was taken, `{"adapted": how}` at the end of an adapter's; none if they aren't on hand.
         datasets: ids of its training sets on the hub.
         results: contents of `results.json`.
         fingerprint: of the weights that are shipped, as evaluations give it.
@@ -183,6 +183,14 @@ def _trained_length(subject: Subject) -> str:
     return f", and was trained in rows of {most}" if most else ""
 
 
+def _adapted(how: Mapping[str, Any]) -> str:
+    """How an adapter was made; how many rows of what, the table of the training data says."""
+    tuned = how.get("tuned", {})
+    if not tuned.get("steps"):
+        return f"Then adapted ({how.get('strategy')}), without any training."
+    return f"Then adapted ({how.get('strategy')}): {tuned['steps']} steps, of which {tuned.get('kept')} were kept."
+
+
 def _training(subject: Subject) -> str:
     trained = subject.entry.get("trained_on", [])
     parts = []
@@ -196,6 +204,9 @@ def _training(subject: Subject) -> str:
                 else f"Then the mean of the weights of {of} of these."
             )
             means += 1
+            continue
+        if "adapted" in run:
+            parts.append(_adapted(run["adapted"]))
             continue
         # What is averaged comes from one backbone: a run that starts there is no stage of those before it.
         stage = 1 if run.get("backbone") == subject.runs[0].get("backbone") else stage + 1
@@ -211,7 +222,8 @@ def _training(subject: Subject) -> str:
             f"{how.get('learning_rate')}, rows of {how.get('max_length')} tokens at most, weights of the losses: "
             f"{weights or 'not on record'}."
         )
-    held_out = [run.get("mixture", {}).get("held_out") or [] for run in subject.runs if "average" not in run]
+    trainings = [run for run in subject.runs if not {"average", "adapted"} & run.keys()]
+    held_out = [run.get("mixture", {}).get("held_out") or [] for run in trainings]
     names = [[entry if isinstance(entry, str) else entry["task"] for entry in entries] for entries in held_out]
     if names and (everywhere := [name for name in names[0] if all(name in others for others in names)]):
         parts.append(f"Held out, with every row that overlaps them: {', '.join(everywhere)}.")

@@ -71,8 +71,9 @@ def bundle(
         raise InputError(f"{model} is no folder; name that of a trained model")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output} is there already; remove it, or name another folder")
-    checkpoint = load(model, dtype=getattr(torch, dtype))
+    checkpoint, runs = load(model, dtype=getattr(torch, dtype)), _runs(model)
     if isinstance(checkpoint, AdaptedCheckpoint):
+        runs = [*_runs(Path(checkpoint.base)), {"adapted": checkpoint.how}]
         checkpoint = checkpoint.plain()
     if checkpoint.fresh_head:
         raise InputError(f"{model} has no masked-LM head of its own; train it before it is bundled")
@@ -96,7 +97,7 @@ def bundle(
                 raise InputError(f"{folder} is the evaluation of another model than {model} (or not in float32)")
         bias = next((found for folder in results or [] if (found := _bias(folder, data_dir)) is not None), None)
         made = bundled.BundledModel(name or output.name, draft, "unimc")
-        card = _card(made, checkpoint, model, dtype, evaluations, shipped, bias)
+        card = _card(made, checkpoint, model, runs, dtype, evaluations, shipped, bias)
         (draft / "README.md").write_text(card, encoding="utf-8")
         for path in draft.iterdir():
             path.chmod(0o644)  # safetensors writes files that nobody else may read, which a package would keep
@@ -121,6 +122,7 @@ def _card(
     made: BundledModel,
     checkpoint: Checkpoint,
     model: Path,
+    runs: list[dict[str, Any]],
     dtype: str,
     evaluations: list[dict[str, Any]],
     fingerprint: str,
@@ -140,7 +142,7 @@ def _card(
         dtype=dtype,
         entry=entry,
         terms=_terms(entry),
-        runs=_runs(model),
+        runs=runs,
         datasets=_datasets(entry),
         results=evaluations,
         fingerprint=fingerprint,
