@@ -128,6 +128,7 @@ def _figures(runs: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     changed = [one["changed_by_order"] / one["examples"] for run in own for one in run["tasks"].values()]
     return {
         "mean": mean(map(_mean, own)),
+        "half_width": _half_width([_mean(run) for run in own]),
         "by_seed": [_mean(run) for run in own],
         "gap": mean(gaps) if gaps and name != "whole" else None,
         "gap_half_width": _half_width(gaps) if name != "whole" else None,
@@ -170,22 +171,23 @@ def _page(results: Mapping[str, Any]) -> str:
 
 
 def _plot(results: Mapping[str, Any], path: Path) -> None:
-    """Mean accuracy of each variant, a dot for each seed."""
+    """Mean accuracy of each variant with its interval, and a dot for each seed."""
     from matplotlib.figure import Figure
 
     figures = results["variants"]
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(figures)), layout="constrained")
     axis = figure.subplots()
-    for place, (name, one) in enumerate(figures.items()):
+    for place, one in enumerate(figures.values()):
         axis.plot(
             [100 * value for value in one["by_seed"]], [place] * len(one["by_seed"]), "o", color="tab:blue", alpha=0.5
         )
-        axis.plot(100 * one["mean"], place, "|", color="black", markersize=16, label=name)
+        bar = None if one["half_width"] is None else 100 * one["half_width"]
+        axis.errorbar(100 * one["mean"], place, xerr=bar, fmt="|", color="black", markersize=14, capsize=3, lw=1)
     if "whole" in figures:
         axis.axvline(100 * figures["whole"]["mean"], color="lightgrey", zorder=0)
     axis.set_yticks(range(len(figures)), [VARIANTS[name].title for name in figures])
     axis.invert_yaxis()
-    axis.set_xlabel("mean accuracy on the development tasks, per cent; a dot is a seed")
+    axis.set_xlabel("mean accuracy on the development tasks, per cent; a dot is a seed, a bar the mean's 95 % interval")
     figure.savefig(path, dpi=120)
 
 
