@@ -104,7 +104,7 @@ audit: $(DEV)  ## look the pinned dependencies up in the advisories of the Pytho
 	         "them. An index that only mirrors pypi.org has none and answers \"not found\": run it where pypi.org answers." \
 	         >&2;; esac; exit 1; }
 
-unimc-small: $(MADE)/unimc-small/unimc.json  ## train the bundled model anew (DATA=folder; 4 to 5 hours on 2 cores; goes on where it was stopped)
+unimc-small: $(MADE)/unimc-small/unimc.json  ## train the bundled model anew (DATA=folder; 4 to 5 hours on one core; goes on where it was stopped)
 
 clean:  ## remove caches and build leftovers (keeps .venv, backbones and runs)
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -131,7 +131,7 @@ def test_its_card_names_all_stages_once_and_then_the_mean(tmp_path: Path) -> Non
     told = [
         "From the backbone `tiny`: seed 0",
         "Then, stage 2: seed 1",
-        "Then the mean of the weights of 2 of these.",
+        "Then the mean of the weights of stages 1 and 2.",
         "Held out, with every row that overlaps them: ag_news.",
     ]
     assert [said.count(one) for one in told] == [1, 1, 1, 1]
@@ -148,13 +148,13 @@ def test_the_card_of_a_mean_of_means_tells_the_runs_apart(tmp_path: Path) -> Non
     told = [
         "From the backbone `tiny`: seed 0",
         "Then, stage 2: seed 1",
-        "Then the mean of the weights of 2 of these.",
+        "Then the mean of the weights of stages 1 and 2.",
         "From the backbone `tiny` once more: seed 10",
         "Then, stage 2: seed 11",
         "Then the mean of these 2 means.",
     ]
     assert sorted(told, key=said.index) == told
-    assert said.count("Then the mean of the weights of 2 of these.") == 2
+    assert said.count("Then the mean of the weights of stages 1 and 2.") == 2
 
 
 @pytest.mark.parametrize(

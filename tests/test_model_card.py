@@ -111,7 +111,7 @@ def test_it_says(said: str) -> None:
 
 def test_it_has_a_chinese_summary_with_the_same_facts() -> None:
     summary = next(line for line in text().splitlines() if line.startswith("**中文摘要**"))
-    for said in ("英文、中文", "22.7M", "2 个数据集、400 条", "选项的顺序不影响得分", "未经校准", "未注明许可 1 个"):
+    for said in ("英文、中文", "22.7M", "2 个任务、抽取 400 条", "选项的顺序不影响得分", "未经校准", "未注明许可 1 个"):
         assert said in summary
 
 

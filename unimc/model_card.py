@@ -42,8 +42,9 @@ class Subject:
         dtype: of the weights on disk.
         entry: the content of its `unimc.json`.
         terms: for each kind of licence ("open", "non-commercial", "not-stated"): (training sets, rows).
-        runs: the resolved configurations of its trainings, the first one first, and `{"average": models}` where a mean
-            was taken, `{"adapted": how}` at the end of an adapter's; none if they aren't on hand.
+        runs: the resolved configurations of its trainings, the first one first, `{"average": models, "stages": their
+            numbers}` where a mean was taken, and `{"adapted": how}` at the end of an adapter's; none if they aren't on
+            hand.
         datasets: ids of its training sets on the hub.
         results: contents of `results.json`.
         fingerprint: of the weights that are shipped, as evaluations give it.
@@ -128,8 +129,8 @@ def _summary_in_chinese(subject: Subject) -> str:
     terms = f"训练集中{'、'.join(closed)}，商用前请逐一查阅。" if closed else ""
     return (
         f"**中文摘要**：本模型以多项选择的形式零样本回答{spoken}自然语言理解任务（分类、情感、推理、常识等），"
-        f"参数量 {subject.parameters / 1e6:.1f}M，训练数据共 {len({row.get('task') for row in trained})} 个数据集、"
-        f"{sum(row.get('rows') or 0 for row in trained):,} 条。{order}{scores}{terms}"
+        f"参数量 {subject.parameters / 1e6:.1f}M，训练数据共 {len({row.get('task') for row in trained})} 个任务、抽取 "
+        f"{sum(row.get('rows') or 0 for row in trained):,} 条（同一条可能被抽到多次）。{order}{scores}{terms}"
         "不应单独用于对个人有重大影响的决定。"
     )
 
@@ -183,6 +184,16 @@ def _trained_length(subject: Subject) -> str:
     return f", and was trained in rows of {most}" if most else ""
 
 
+def _averaged(run: Mapping[str, Any], means: int) -> str:
+    """A mean, after so many others: of stages by their numbers, where they are on record and tell them apart."""
+    of, stages = len(run["average"]), run.get("stages", ())
+    if of == means:
+        return f"Then the mean of these {of} means."
+    if len(set(stages)) == of:
+        return f"Then the mean of the weights of stages {', '.join(map(str, stages[:-1]))} and {stages[-1]}."
+    return f"Then the mean of the weights of {of} of these."
+
+
 def _adapted(how: Mapping[str, Any]) -> str:
     """How an adapter was made; how many rows of what, the table of the training data says."""
     tuned = how.get("tuned", {})
@@ -197,12 +208,7 @@ def _training(subject: Subject) -> str:
     stage = means = 0
     for run in subject.runs:
         if "average" in run:
-            of = len(run["average"])
-            parts.append(
-                f"Then the mean of these {of} means."
-                if of == means
-                else f"Then the mean of the weights of {of} of these."
-            )
+            parts.append(_averaged(run, means))
             means += 1
             continue
         if "adapted" in run:

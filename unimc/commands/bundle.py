@@ -164,8 +164,11 @@ def _runs(model: Path, later: tuple[Path, ...] = ()) -> list[dict[str, Any]]:
         return []
     run, later = _json(path), (*later, folder)
     if "average" in run:
-        before = [one for part in run["average"] for one in _runs(Path(part), later)]
-        return [*(one for place, one in enumerate(before) if one not in before[:place]), run]
+        chains = [_runs(Path(part), later) for part in run["average"]]
+        before = [one for chain in chains for one in chain]
+        # A chain of trainings alone is as long as its last stage's number.
+        stages = [len(chain) for chain in chains if all("mixture" in one for one in chain)]
+        return [*(one for place, one in enumerate(before) if one not in before[:place]), {**run, "stages": stages}]
     if "mixture" not in run:
         return []
     return [*_runs(Path(run["backbone"]), later), run]
