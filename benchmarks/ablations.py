@@ -187,7 +187,7 @@ def _plot(results: Mapping[str, Any], path: Path) -> None:
         axis.axvline(100 * figures["whole"]["mean"], color="lightgrey", zorder=0)
     axis.set_yticks(range(len(figures)), [VARIANTS[name].title for name in figures])
     axis.invert_yaxis()
-    axis.set_xlabel("mean accuracy on the development tasks, per cent; a dot is a seed, a bar the mean's 95 % interval")
+    axis.set_xlabel("mean accuracy on the development tasks, per cent\na dot is a seed, a bar the mean's 95 % interval")
     figure.savefig(path, dpi=120)
 
 
