@@ -54,14 +54,16 @@ DEFAULT = (
     "zero-shot,fine-tuning,lora,prompt-tuning,p-tuning,p-tuning-mlp,p-tuning-v2,prompt-and-model,ppt,prompt-tuning@96"
 )
 """NAME@TOKENS is a strategy with a prompt of so many tokens: in a backbone of twelve layers 96 vectors before the words
-are as many parameters as four keys and values in every layer."""
+are as many parameters as four keys and values in every layer. NAME*FOLDS is the mean of runs on so many folds."""
 
 
 def main(
     english: Annotated[Path, typer.Option(help="Folder of the model for the English tasks.")],
     chinese: Annotated[Path, typer.Option(help="Folder of the model for the Chinese tasks.")],
     tasks: Annotated[str, typer.Option(help="Which tasks, with commas between them.")] = ",".join(TASKS),
-    strategies: Annotated[str, typer.Option(help="Which strategies; NAME@TOKENS for another prompt length.")] = DEFAULT,
+    strategies: Annotated[
+        str, typer.Option(help="Which strategies; NAME@TOKENS for another prompt length, NAME*FOLDS for folds.")
+    ] = DEFAULT,
     shots: Annotated[str, typer.Option(help="Rows of each label.")] = "8,16",
     draws: Annotated[int, typer.Option(help="Draws of every cell.", min=1)] = 3,
     limit: Annotated[int, typer.Option(help="The most rows measured on, drawn by seed 0.", min=1)] = 1000,
@@ -91,7 +93,7 @@ def main(
     names = chosen(tasks, list(TASKS), "--tasks")
     ways = [one.strip() for one in strategies.split(",") if one.strip()]
     for way in ways:
-        strategy_of(way.partition("@")[0])
+        strategy_of(_parts(way)[0])
     for language in {converters.get(TASKS[name].rows[0]).language for name in names}:
         check_model(bases[language])
     work.mkdir(parents=True, exist_ok=True)
@@ -122,7 +124,7 @@ def main(
             prepared = {"name": name, **_rows(TASKS[name], data, limit)}
         initial = None
         out.print(f"{name}, {way}, k {k}, draw {number} …", end=" ")
-        if way.partition("@")[0] == PPT:
+        if _parts(way)[0] == PPT:
             folder = work / "prompts" / f"{weights[base][:12]}_{way}"
             initial = _pretrained(Path(base), way, folder, data, replace(config, seconds=mixture_seconds), mixture_rows)
         cell = {
@@ -203,8 +205,15 @@ def _trained_on(names: Sequence[str], bases: dict[str, Path]) -> list[str]:
 
 
 def _configured(way: str, config: Any) -> Any:
-    name, _, tokens = way.partition("@")
-    return replace(config, strategy=name, prompt_tokens=int(tokens) if tokens else None)
+    name, tokens, folds = _parts(way)
+    return replace(config, strategy=name, prompt_tokens=tokens, folds=folds)
+
+
+def _parts(way: str) -> tuple[str, int | None, int]:
+    """The strategy, its prompt's length (its own if None) and how many folds."""
+    name, _, folds = way.partition("*")
+    name, _, tokens = name.partition("@")
+    return name, int(tokens) if tokens else None, int(folds) if folds else 1
 
 
 def _rates(config: Any) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from unimc import bundled, seen
 from unimc.adaptation import lora
 from unimc.adaptation.config import AdaptConfig
 from unimc.adaptation.folder import AdaptedCheckpoint, fingerprint
+from unimc.adaptation.folding import averaged
 from unimc.adaptation.loop import Group, Tuned, Tuner, Vary
 from unimc.adaptation.prompted import NAME, PromptedModel, attach, deep_start
 from unimc.adaptation.prompts import ENCODERS, DeepPrompt, EncodedPrompt, Prompt, SoftPrompt, start_vectors
-from unimc.adaptation.rows import Drawn, some_options_each
+from unimc.adaptation.rows import Drawn, folded, some_options_each
 from unimc.checkpoint import DEFAULT_MAX_LENGTH, Checkpoint, load
 from unimc.collation import collate
 from unimc.encoding import Encoder
@@ -103,20 +104,16 @@ def adapt(
         longer = Encoder(checkpoint.tokenizer, checkpoint.model.layout, longest)
         some = [vary(one, 0) if vary is not None else one for one in rows.training[:_START_ROWS]]
         model, groups = _prepared(checkpoint, longer, some, config, initial)
-        tuner = Tuner(
-            model,
-            groups,
-            encoder,
-            longer,
-            checkpoint.answers,
-            rows,
-            config,
-            fixed=fixed,
-            multi_label=multi_label,
-            vary=vary,
-            progress=progress,
-        )
-        tuned = tuner.run()
+        given: dict[str, Any] = {"fixed": fixed, "multi_label": multi_label, "vary": vary, "progress": progress}
+
+        def tune(rows: Drawn, config: AdaptConfig) -> Tuned:
+            return Tuner(model, groups, encoder, longer, checkpoint.answers, rows, config, **given).run()
+
+        if config.folds == 1:
+            tuned = tune(rows, config)
+        else:
+            moving = [one for group in groups for one in group.parameters]
+            tuned = averaged(tune, moving, folded(rows, config.folds, fixed=fixed), config)
     trained = [*rows.training, *rows.held_out]
     own["own_rows"] = [{"task": task, "rows": count} for task, count in Counter(one.task for one in trained).items()]
     own["own_texts"] = seen.hashes(trained)

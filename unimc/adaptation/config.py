@@ -9,7 +9,16 @@ from unimc.adaptation.arithmetic import PRECISIONS
 from unimc.adaptation.strategies import Strategy, strategy_of
 from unimc.example import InputError
 
-_LEAST = {"steps": 1, "batch_size": 1, "max_tokens": 1, "prompt_tokens": 1, "rank": 1, "checks": 1, "options": 2}
+_LEAST = {
+    "steps": 1,
+    "batch_size": 1,
+    "max_tokens": 1,
+    "prompt_tokens": 1,
+    "rank": 1,
+    "folds": 1,
+    "checks": 1,
+    "options": 2,
+}
 _ABOVE_0 = ("rate", "prompt_rate", "seconds", "alpha", "max_gradient_norm")
 
 
@@ -33,6 +42,8 @@ class AdaptConfig:
         max_gradient_norm: gradients are scaled down to this norm.
         dropout: probability everywhere in the backbone; its own if None.
         held_out: share of the drawn rows of each label that is not trained on, but says when to stop.
+        folds: how many runs are made, each with another part of the rows held out, whose results are averaged; with 1
+            there is one run, and `held_out` says how much it holds out. Steps are for each run, seconds for all.
         checks: how often the held-out rows are looked at, evenly over the steps.
         patience: checks without improvement after which training ends; the best state is kept in any case.
         balance: whether rows of rare labels come as often as those of frequent ones.
@@ -59,6 +70,7 @@ class AdaptConfig:
     max_gradient_norm: float = 1.0
     dropout: float | None = None
     held_out: float = 0.25
+    folds: int = 1
     checks: int = 10
     patience: int = 5
     balance: bool = True

@@ -14,7 +14,7 @@ from unimc.adaptation.config import AdaptConfig
 from unimc.adaptation.folder import check_apart
 from unimc.adaptation.loop import Vary
 from unimc.adaptation.results import FewShot, Shot
-from unimc.adaptation.rows import draw, some_options_each
+from unimc.adaptation.rows import Drawn, draw, some_options_each
 from unimc.adaptation.wordings import Wordings, in_wordings, varied, weights
 from unimc.bundled import folder_size
 from unimc.checkpoint import load
@@ -77,6 +77,8 @@ def few_shot(
     """
     if draws < 1:
         raise InputError(f"draws is {draws}; it must be at least 1")
+    if wordings is not None and config.folds > 1:
+        raise InputError("folds leave no rows that say how much each wording counts; give folds or wordings")
     folder = None if output is None else Path(output)
     if folder is not None and (folder / RESULTS).exists():
         raise InputError(f"{folder} holds results already; remove it, or name another folder")
@@ -119,6 +121,8 @@ def few_shot(
             progress=progress,
         )
         parameters = sum(one.numel() for one in made.checkpoint.model.parameters())
+        if config.folds > 1:  # every row is trained on, and held out once
+            rows = Drawn((*rows.training, *rows.held_out))
         shot = Shot(number, len(rows.training), len(rows.held_out), made.tuned)
         if evaluation is not None:
             model = UniMC(made.checkpoint)

@@ -151,7 +151,7 @@ class Tuner:
         )
         schedule = get_scheduler("linear", optimizer, round(config.warmup * config.steps), config.steps)
         checks = [self._check(0)] if self.held else []
-        best, kept = _copied(moving) if self.held else None, 0
+        best, kept = copied(moving) if self.held else None, 0
         every = max(config.steps // config.checks, 1)
         step, epoch, stopped = 0, 0, ALL_STEPS
         bar = tqdm(
@@ -171,7 +171,7 @@ class Tuner:
                     checks.append(self._check(step))
                     number = max(range(len(checks)), key=lambda place: self._worth(checks[place]))
                     if checks[number].step == step:
-                        best, kept = _copied(moving), step
+                        best, kept = copied(moving), step
                     elif len(checks) - 1 - number >= config.patience:
                         stopped = HELD_OUT
                 if over and step < config.steps:
@@ -183,7 +183,7 @@ class Tuner:
         if best is None:
             kept = step
         else:
-            _restore(moving, best)
+            restore(moving, best)
         self.model.requires_grad_(True)
         self.model.zero_grad(set_to_none=True)
         self.model.eval()
@@ -272,11 +272,13 @@ class Tuner:
         return made
 
 
-def _copied(parameters: Sequence[Tensor]) -> list[Tensor]:
+def copied(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Their values now."""
     return [parameter.detach().clone() for parameter in parameters]
 
 
 @torch.no_grad()
-def _restore(parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+def restore(parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Gives the parameters these values."""
     for parameter, value in zip(parameters, values, strict=True):
         parameter.copy_(value)

@@ -27,7 +27,7 @@ class Shot:
     Attributes:
         number: which, from 0.
         training: rows trained on.
-        held_out: rows that said when to stop.
+        held_out: rows that only said when to stop; 0 with folds, where each does so once.
         tuned: how the tuning went.
         figures: metric -> value on the evaluated rows; {} if none were.
         wordings: wording -> how much its answers count, where rows were asked in several.
@@ -118,11 +118,12 @@ class FewShot:
             table.add_column(heading, justify="right")
         if self.zero_shot is not None:
             table.add_row("without adapting", "0", f"{self.zero_shot:.1%}", "", "", "", "")
+        folds = self.config.folds
         for shot in self.shots:
             tuned = shot.tuned
             table.add_row(
                 f"draw {shot.number}",
-                f"{shot.training} + {shot.held_out}",
+                f"{shot.training} + {shot.held_out}" if folds == 1 else f"{shot.training} in {folds} folds",
                 _percent(shot.figures.get(self.primary)) if self.primary else _held_out(tuned),
                 f"{tuned.kept} of {tuned.steps}" + ("" if tuned.stopped != "seconds" else " (time)"),
                 f"{tuned.trainable:,}",

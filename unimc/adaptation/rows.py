@@ -111,6 +111,37 @@ def draw(
     return Drawn(tuple(training), tuple(held), tuple(warnings))
 
 
+def folded(rows: Drawn, number: int, *, fixed: bool) -> list[Drawn]:
+    """The rows in so many ways, each with another part of every label held out.
+
+    Rows of one text are held out together; those of labels with fewer rows than folds are always trained on.
+
+    Raises:
+        InputError: if no label has as many rows as there are folds.
+    """
+    whole = [*rows.training, *rows.held_out]
+    counts = Counter(label for one in whole for label in labels_of(one, fixed))
+    turn: Counter[str] = Counter()
+    fold: dict[int, int] = {}  # by the text
+    for one in whole:
+        rarest = min(labels_of(one, fixed), key=lambda label: counts[label])
+        if counts[rarest] >= number and one.fingerprint not in fold:
+            fold[one.fingerprint] = turn[rarest] % number
+            turn[rarest] += 1
+    if len(set(fold.values())) < number:
+        raise InputError(
+            f"{number} folds need a label with as many rows of different texts; give more rows, or fewer folds"
+        )
+    return [
+        Drawn(
+            tuple(one for one in whole if fold.get(one.fingerprint) != place),
+            tuple(one for one in whole if fold.get(one.fingerprint) == place),
+            rows.warnings,
+        )
+        for place in range(number)
+    ]
+
+
 def _warnings(counts: Mapping[str, int], k: int | None, label_names: Sequence[str] | None) -> list[str]:
     if label_names is None:
         return [

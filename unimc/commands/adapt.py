@@ -98,6 +98,10 @@ def adapt(
         float,
         typer.Option(help="Share of each label's rows that says when to stop; 0 trains on all, to the last step."),
     ] = 0.25,
+    folds: Annotated[
+        int,
+        typer.Option(help="Runs that each hold out another part of the rows, averaged; 1 for one, as --held-out says."),
+    ] = 1,
     max_options: Annotated[
         int | None,
         typer.Option(help="The most options in a training row: the right ones, others drawn anew each epoch."),
@@ -147,6 +151,7 @@ def adapt(
         rank=rank,
         batch_size=batch_size,
         held_out=held_out,
+        folds=folds,
         options=max_options,
         balance=balance,
         precision="bfloat16" if bfloat16 else "float32",
