@@ -9,6 +9,7 @@ docs/few-shot.md for what it gave.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 from _few_shot_page import page
+from _first_prompt import first_prompt
 from _program import RESULTS, DataDir, Threads, check_model, chosen, console, data_folder, numbers, record
 
 import converters
@@ -48,8 +50,6 @@ TASKS = {
     "fewclue_ocnli": Asked(("ocnli", "train"), ("fewclue_ocnli", "test")),
 }
 PPT = "ppt"
-_MOST = 20
-"""Options of a row that a prompt is trained on first."""
 DEFAULT = (
     "zero-shot,fine-tuning,lora,prompt-tuning,p-tuning,p-tuning-mlp,p-tuning-v2,prompt-and-model,ppt,prompt-tuning@96"
 )
@@ -125,8 +125,9 @@ def main(
         initial = None
         out.print(f"{name}, {way}, k {k}, draw {number} …", end=" ")
         if _parts(way)[0] == PPT:
-            folder = work / "prompts" / f"{weights[base][:12]}_{way}"
-            initial = _pretrained(Path(base), way, folder, data, replace(config, seconds=mixture_seconds), mixture_rows)
+            initial = work / "prompts" / f"{weights[base][:12]}_{way}"
+            first = replace(_configured(way, config), seconds=mixture_seconds)
+            first_prompt(Path(base), first, initial, data, mixture_rows)
         cell = {
             "base": base,
             "weights": weights[base],
@@ -211,8 +212,10 @@ def _configured(way: str, config: Any) -> Any:
 
 def _parts(way: str) -> tuple[str, int | None, int]:
     """The strategy, its prompt's length (its own if None) and how many folds."""
-    name, _, folds = way.partition("*")
-    name, _, tokens = name.partition("@")
+    found = re.fullmatch(r"([^@*]+)(?:@(\d+))?(?:\*(\d+))?", way)
+    if found is None:
+        raise InputError(f"strategy {way!r} is not understood; give NAME, NAME@TOKENS, NAME*FOLDS or NAME@TOKENS*FOLDS")
+    name, tokens, folds = found.groups()
     return name, int(tokens) if tokens else None, int(folds) if folds else 1
 
 
@@ -254,7 +257,7 @@ def _cell(
     base, _, _, k, number = key
     # Some test rows of a data set stand in its training rows too.
     known = {one.fingerprint for one in prepared["evaluation"].examples}
-    drawn = {"seed": 0, "held_out": config.held_out, "label_names": prepared["labels"], "number": number}
+    drawn = {"seed": 0, "held_out": config.set_apart, "label_names": prepared["labels"], "number": number}
     rows = draw(prepared["rows"], k, **drawn, apart_from=known)
     made = adapt(base, rows, replace(config, seed=number), initial=initial, vary=prepared["vary"], progress=False)
     value = evaluate_task(UniMC(made.checkpoint), prepared["evaluation"], resamples=0, progress=False).primary.value
@@ -278,39 +281,6 @@ def _cell(
         "memory": tuned.memory,
         "checks": [[one.step, one.loss, one.accuracy] for one in tuned.checks],
     }
-
-
-def _pretrained(base: Path, way: str, folder: Path, data: Path, config: Any, rows: int) -> Path:
-    """A soft prompt trained on rows of the tasks that the base itself was trained on, once for each base."""
-    from unimc.adaptation import adapt, draw
-    from unimc.adaptation.rows import with_some_options
-    from unimc.checkpoint import load
-
-    if (folder / "unimc.json").exists():
-        return folder
-    examples = [
-        one for task, split in _mixture(load(base, weights=False).trained_on) for one in _some(task, split, data, rows)
-    ]
-    few = draw(examples, None, seed=0, held_out=0.1, label_names=None)
-    config = replace(_configured(way, config), steps=10 * config.steps, balance=False)
-
-    def vary(example: MultipleChoiceExample, epoch: int) -> MultipleChoiceExample:
-        return with_some_options(example, _MOST, 0, epoch)
-
-    adapt(base, few, config, fixed=False, vary=vary, progress=False).checkpoint.save(folder)
-    return folder
-
-
-def _mixture(trained_on: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    known = set(converters.names())
-    return [(one["task"], one.get("split", "train")) for one in trained_on if one["task"] in known]
-
-
-def _some(task: str, split: str, data: Path, rows: int) -> list[MultipleChoiceExample]:
-    card = converters.get(task)
-    if card.kind == "multi_label" or split not in card.split_names:
-        return []
-    return card.load(split, data, rows, 0)
 
 
 if __name__ == "__main__":

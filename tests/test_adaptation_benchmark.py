@@ -31,7 +31,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Any:
     import few_shot
 
     yield few_shot
-    for name in ("few_shot", "_few_shot_page", "_program"):
+    for name in ("few_shot", "_few_shot_page", "_first_prompt", "_program"):
         if name not in before:
             sys.modules.pop(name, None)
 
@@ -126,3 +126,22 @@ def test_cells_of_other_settings_are_not_taken_for_those_asked(
     lines.write_text(json.dumps(line(program, **changes)) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="name another folder by --work"):
         program._read(lines, HOW, AdaptConfig(), WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("way", "parts"),
+    [
+        ("lora", ("lora", None, 1)),
+        ("prompt-tuning@96", ("prompt-tuning", 96, 1)),
+        ("lora*4", ("lora", None, 4)),
+        ("p-tuning@8*2", ("p-tuning", 8, 2)),
+    ],
+)
+def test_a_strategy_with_its_prompt_and_folds(way: str, parts: tuple[str, int | None, int], program: Any) -> None:
+    assert program._parts(way) == parts
+
+
+@pytest.mark.parametrize("way", ["lora*x", "lora*4@8", "@4", "lora*"])
+def test_what_is_no_strategy_is_said(way: str, program: Any) -> None:
+    with pytest.raises(InputError, match="is not understood; give NAME, NAME@TOKENS"):
+        program._parts(way)
