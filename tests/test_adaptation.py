@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -273,6 +274,9 @@ def test_some_options_are_shown_in_each_row_wherever_the_setting_is_given(
     found = few_shot(base, given, three, k=None, draws=2, label_names=given[0].names, device="cpu", progress=False)
     assert len(found.shots) == 2
     assert {len(options) for asked in laid_out for options in asked} == {3}
+    laid_out.clear()
+    adapt(base, draw(given, None, seed=0, held_out=0.25, label_names=given[0].names), three, progress=False)
+    assert {len(options) for asked in laid_out for options in asked} == {3}, "held-out rows too"
 
 
 def test_several_labels_are_asked_for_one_by_one(base: Path) -> None:
@@ -294,6 +298,18 @@ def test_what_it_was_adapted_on_is_on_record(base: Path, tmp_path: Path) -> None
         opened = load(tmp_path / strategy)
         assert opened.trained_on[-1] == {"task": "topics", "rows": 12}
         assert len(opened.training_texts["topics"]) == 6
+
+
+def test_what_the_base_was_trained_on_stays_on_record_through_every_opening(base: Path, tmp_path: Path) -> None:
+    known = replace(load(base), trained_on=[{"task": "旧", "rows": 9}], training_texts={"旧": np.array([3])})
+    known.save(tmp_path / "base")
+    for strategy in ("prompt-tuning", "prompt-and-model", "lora", "fine-tuning"):
+        adapted(tmp_path / "base", strategy, steps=1).checkpoint.save(tmp_path / strategy)
+        once = load(tmp_path / strategy)
+        once.save(tmp_path / f"{strategy} again")
+        for opened in (once, load(tmp_path / f"{strategy} again"), load(tmp_path / strategy, weights=False)):
+            assert opened.trained_on == [{"task": "旧", "rows": 9}, {"task": "topics", "rows": 12}], strategy
+            assert {task: len(texts) for task, texts in opened.training_texts.items()} == {"旧": 1, "topics": 6}
 
 
 def test_calibrations_of_the_base_are_left_out_and_own_ones_kept(base: Path, tmp_path: Path) -> None:
@@ -422,6 +438,18 @@ def test_another_model_in_the_output_stays(base: Path, draws: int, there: str, t
     with pytest.raises(InputError, match=f"{there} is there already, a model perhaps; remove it, or name another"):
         few_shot(base, rows(), config("lora"), k=2, draws=draws, output=tmp_path / "out", progress=False)
     assert kept.read_bytes() == b"weights"
+
+
+def test_an_output_that_is_a_file_is_refused_before_any_training(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("answers", encoding="utf-8")
+    with pytest.raises(InputError, match="out is a file; name a folder for the model"):
+        few_shot(base, rows(), config("lora"), k=2, output=tmp_path / "out", progress=False)
+
+
+@pytest.mark.parametrize("strategy", ["zero-shot", "lora"])
+def test_a_start_for_a_prompt_that_is_not_there_is_refused(base: Path, strategy: str) -> None:
+    with pytest.raises(InputError, match=f"the start of a prompt, and {strategy} has none"):
+        adapt(base, drawn(), config(strategy), initial="runs/anything", progress=False)
 
 
 def test_what_is_measured_on_is_not_trained_on(base: Path) -> None:

@@ -133,6 +133,18 @@ def test_rows_of_a_file_through_a_card(base: Path, tmp_path: Path) -> None:
     assert results(tmp_path / "out")["draws"][0]["training"] == 4
 
 
+def test_what_to_do_next_with_several_labels_can_be_done(base: Path, tmp_path: Path) -> None:
+    several, letters = tmp_path / "several.yaml", tmp_path / "letters.jsonl"
+    several.write_text(SEVERAL, encoding="utf-8")
+    letters.write_text("".join(f'{{"text": "{text}", "kinds": ["{kind}"]}}\n' for text, kind in MAILS["en"][1]))
+    out = tmp_path / "out"
+    said = terminal.unimc("adapt", letters, "--task", several, "--model", base, "--output", out, *QUICK)
+    assert said.code == 0, said.err
+    after = shlex.split(said.out.partition("next: unimc ")[2])
+    said = terminal.unimc("predict", letters, *after[2:], "--output", tmp_path / "answers.jsonl")
+    assert said.code == 0, said.err
+
+
 def test_several_tasks_give_a_prompt_that_another_starts_from(base: Path, tmp_path: Path) -> None:
     first, second = card(tmp_path), tmp_path / "others.yaml"
     second.write_text(first.read_text(encoding="utf-8").replace("name: notes", "name: others"), encoding="utf-8")

@@ -133,7 +133,23 @@ def test_the_table_says_how_the_rows_were_used(bert_folder: Path) -> None:
     assert (shot.training, shot.held_out) == (6, 0)
     cells = [list(column.cells) for column in found.table().columns]
     assert cells[1] == ["6 in 3 folds"]
-    assert " → " in cells[2][0]
+    before, after = (f"{check.accuracy:.1%}" for check in shot.tuned.checks)
+    assert cells[2] == [f"{before} → {after}"]
+    assert "of the runs, not of their mean" in str(found.table().caption)
+
+
+def test_folds_that_keep_nothing_say_so_once(bert_folder: Path) -> None:
+    hopeless = config("prompt-tuning", steps=1, prompt_rate=1e-12)
+    found = few_shot(bert_folder, ROWS, hopeless, k=None, label_names=NAMES, device="cpu", progress=False)
+    assert next(iter(found.table().columns[2].cells)).count(" → ") == 1  # type: ignore[arg-type]
+
+
+def test_folds_warn_of_no_rows_that_are_held_out_or_not(bert_folder: Path) -> None:
+    """Each of two rows a label is trained on and held out once."""
+    found = few_shot(
+        bert_folder, ROWS, config("lora", folds=2, steps=1), k=2, label_names=NAMES, device="cpu", progress=False
+    )
+    assert not [warning for warning in found.warnings if "held out" in warning]
 
 
 def test_wordings_have_nothing_to_be_weighed_by(bert_folder: Path) -> None:

@@ -14,6 +14,8 @@ import torch
 from terminal import unimc
 
 from unimc import InputError, UniMC
+from unimc.adaptation import AdaptConfig, adapt
+from unimc.adaptation.rows import Drawn
 from unimc.averaging import average
 from unimc.checkpoint import load
 from unimc.example import MultipleChoiceExample
@@ -108,6 +110,33 @@ def test_a_count_that_one_of_them_does_not_know_stays_unknown(without: int, tmp_
     listed = [[entry if place == without else row] for place, row in enumerate(counted)]
     parts = [written(tmp_path / str(place), trained_on=rows) for place, rows in enumerate(listed)]
     assert average(parts).trained_on == [entry]
+
+
+def test_models_without_hashes_of_their_texts_are_not_known_to_be_stages(tmp_path: Path) -> None:
+    entry = {"task": "信", "split": "train"}
+    texts = hashes([replace(ASKED[0], task="信")])
+    one = written(tmp_path / "one", trained_on=[{**entry, "rows": 40}])
+    two = written(tmp_path / "two", trained_on=[{**entry, "rows": 60}])
+    known = written(tmp_path / "known", trained_on=[{**entry, "rows": 40}], training_texts=texts)
+    assert average([one, two]).trained_on == average([known, two]).trained_on == [entry]
+
+
+def test_an_adapter_that_has_no_mean_is_named(tmp_path: Path) -> None:
+    row = replace(ASKED[0], label=0, task="letters", id="1")
+    base = written(tmp_path / "base")
+    prompted = adapt(base, Drawn((row,)), AdaptConfig("prompt-tuning", steps=1), device="cpu", progress=False)
+    prompted.checkpoint.save(tmp_path / "prompted")
+    with pytest.raises(InputError, match="prompted: a learned prompt can't become a part of the weights"):
+        average([base, tmp_path / "prompted"])
+
+
+def test_the_card_of_a_mean_of_models_that_came_without_their_runs(tmp_path: Path) -> None:
+    parts = [written(tmp_path / str(seed), seed=seed) for seed in range(2)]
+    assert unimc("average", *parts, "--output", tmp_path / "mean").code == 0
+    assert unimc("bundle", "--model", tmp_path / "mean" / "final", "--output", tmp_path / "shipped").code == 0
+    said = (tmp_path / "shipped" / "README.md").read_text(encoding="utf-8")
+    assert "The mean of the weights of 2 models" in said
+    assert "of these" not in said
 
 
 def trained(tmp_path: Path, *chain: tuple[str, str, int]) -> list[Path]:

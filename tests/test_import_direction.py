@@ -71,6 +71,7 @@ CHAIN = (
     "fonts",
     "plots",
     "pronoun_bias",
+    "training_record",
     "model_card",
     "hub",
     "report",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 
 from unimc import InputError
 from unimc.run_folder import RunFolder, checkpoint_name
@@ -163,6 +164,23 @@ def test_a_model_that_no_such_run_made_is_left_as_it_is(before: dict[str, Any] |
     with pytest.raises(InputError, match=rf"{said}.*; take another output folder, or remove"):
         folder.open({"epochs": 1})
     assert {path: path.read_bytes() for path in tmp_path.glob("*.json*")} == kept
+
+
+def test_the_folder_of_a_model_is_no_run_and_stays_as_it_is(tmp_path: Path) -> None:
+    """Its config.json is that of the model, which would not open again with a run's in its place."""
+    tiny.checkpoint("bert").save(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match="is the folder of a model, not of a run; take another output folder"):
+        RunFolder(tmp_path).open({"epochs": 1})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_damaged_configuration_is_said(folder: RunFolder) -> None:
+    (folder.path / "config.json").write_text('{"epochs": 1', encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"config\.json is damaged .*; take another output folder, or remove this file"
+    ):
+        folder.open({"epochs": 1})
 
 
 def test_a_finished_run_is_opened_again_with_its_own_configuration(folder: RunFolder) -> None:

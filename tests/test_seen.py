@@ -89,6 +89,14 @@ def test_a_checkpoint_keeps_the_hashes_and_an_evaluation_marks_its_result(tmp_pa
     assert result.to_dict()["seen"] == {"status": "overlapping", "rows": 1, "of": {"训练": 1}}
 
 
+def test_a_model_without_a_record_takes_away_that_of_the_one_before_it(tmp_path: Path) -> None:
+    """Else what it was trained on would pass for known, and everything else for unseen."""
+    checkpoint = tiny.checkpoint("bert")
+    replace(checkpoint, training_texts=hashes(examples("训练", ["一只猫"]))).save(tmp_path)
+    checkpoint.save(tmp_path)
+    assert load(tmp_path).training_texts == {}
+
+
 def test_a_damaged_record_is_an_error(tmp_path: Path) -> None:
     tiny.checkpoint("bert").save(tmp_path)
     (tmp_path / FILE).write_bytes(b"nothing of the kind")

@@ -18,8 +18,9 @@ def average(models: Sequence[str | Path]) -> Checkpoint:
 
     It says of its training what all of them say together. Where several drew rows from the same task, their counts are
     added up, but a stage that another one went on from is counted with that: its texts are among the other's, and the
-    other lists what came before. A count that one of them has not on record stays unknown. A calibration belongs to
-    weights, and none is kept.
+    other lists what came before. What several of them began from counts once for each, unless it was a backbone without
+    training. A count that one of them has not on record stays unknown, and so does one of a model without hashes of its
+    texts. A calibration belongs to weights, and none is kept.
 
     Args:
         models: folders, hub ids or names of bundled models, trained from one backbone.
@@ -46,8 +47,10 @@ def average(models: Sequence[str | Path]) -> Checkpoint:
 
 
 def _opened(model: str | Path) -> Checkpoint:
-    opened = load(model)
-    checkpoint: Checkpoint = opened.plain() if hasattr(opened, "plain") else opened  # an adapter: with its base
+    try:
+        checkpoint = load(model).plain()
+    except InputError as problem:
+        raise problem if str(model) in str(problem) else InputError(f"{model}: {problem}") from None
     if checkpoint.fresh_head:
         raise InputError(f"{model} has no masked-LM head of its own; train it before its weights are averaged")
     return checkpoint
@@ -78,7 +81,7 @@ def _trained_on(models: Sequence[Checkpoint]) -> list[dict[str, Any]]:
             key = entry.get("task"), entry.get("split")
             if key not in found:
                 found[key] = entry
-            elif found[key].get("rows") is None or entry.get("rows") is None:
+            elif not model.training_texts or found[key].get("rows") is None or entry.get("rows") is None:
                 found[key].pop("rows", None)  # the one that is not on record may be the larger
             else:
                 rows = found[key]["rows"], entry["rows"]

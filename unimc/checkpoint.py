@@ -55,6 +55,10 @@ class Checkpoint:
     fresh_head: bool = False
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def plain(self) -> Checkpoint:
+        """The whole model as an ordinary checkpoint: itself, unless it is an adapter on a base."""
+        return self
+
     def save(self, folder: str | Path, *, weights: bool = True) -> None:
         """Writes the folder: safetensors, tokenizer, `unimc.json` and the hashes of the training texts.
 

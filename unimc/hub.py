@@ -65,8 +65,7 @@ def push(
         raise InputError(f"{repo_id!r} is no name of a repository on the hub; give 'name/model'") from error
     if constants.HF_HUB_OFFLINE:
         raise InputError(f"HF_HUB_OFFLINE is set, so {repo_id} was not uploaded; unset it to push")
-    if hasattr(checkpoint, "plain"):  # an `AdaptedCheckpoint`, which stands to the right of this module
-        checkpoint = checkpoint.plain()
+    checkpoint = checkpoint.plain()
     with TemporaryDirectory(prefix="unimc-push-") as scratch:
         folder = Path(scratch)
         checkpoint.save(folder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from unimc import training_record
 from unimc.inert import markdown
 from unimc.pronoun_bias import PronounBias
 from unimc.sections import interval, line, percent
@@ -95,7 +96,7 @@ def card(subject: Subject) -> ModelCard:
         "## Limits",
         _limits(subject),
         "## Training",
-        _training(subject),
+        training_record.told(subject.runs, subject.entry),
         "## Licences",
         _licences(subject),
         "## Results",
@@ -184,68 +185,6 @@ def _trained_length(subject: Subject) -> str:
     return f", and was trained in rows of {most}" if most else ""
 
 
-def _averaged(run: Mapping[str, Any], means: int) -> str:
-    """A mean, after so many others: of stages by their numbers, where they are on record and tell them apart."""
-    of, stages = len(run["average"]), run.get("stages", ())
-    if of == means:
-        return f"Then the mean of these {of} means."
-    if len(set(stages)) == of:
-        return f"Then the mean of the weights of stages {', '.join(map(str, stages[:-1]))} and {stages[-1]}."
-    return f"Then the mean of the weights of {of} of these."
-
-
-def _adapted(how: Mapping[str, Any]) -> str:
-    """How an adapter was made; how many rows of what, the table of the training data says."""
-    tuned = how.get("tuned", {})
-    if not tuned.get("steps"):
-        return f"Then adapted ({how.get('strategy')}), without any training."
-    return f"Then adapted ({how.get('strategy')}): {tuned['steps']} steps, of which {tuned.get('kept')} were kept."
-
-
-def _training(subject: Subject) -> str:
-    trained = subject.entry.get("trained_on", [])
-    parts = []
-    stage = means = 0
-    for run in subject.runs:
-        if "average" in run:
-            parts.append(_averaged(run, means))
-            means += 1
-            continue
-        if "adapted" in run:
-            parts.append(_adapted(run["adapted"]))
-            continue
-        # What is averaged comes from one backbone: a run that starts there is no stage of those before it.
-        stage = 1 if run.get("backbone") == subject.runs[0].get("backbone") else stage + 1
-        how = run.get("training", {})
-        loss = how.get("loss", {})
-        weights = ", ".join(f"{name[2:]} {loss[name]:g}" for name in ("w_mlm", "w_omlm", "w_op") if name in loss)
-        start = f"Then, stage {stage}"
-        if stage == 1:
-            start = f"From the backbone `{_last(run.get('backbone', ''))}`" + (" once more" if parts else "")
-        parts.append(
-            f"{start}: seed {how.get('seed')}, {how.get('epochs')} epoch(s), "
-            f"{(how.get('batch_size') or 0) * (how.get('accumulation') or 1)} examples a step, learning rate "
-            f"{how.get('learning_rate')}, rows of {how.get('max_length')} tokens at most, weights of the losses: "
-            f"{weights or 'not on record'}."
-        )
-    trainings = [run for run in subject.runs if not {"average", "adapted"} & run.keys()]
-    held_out = [run.get("mixture", {}).get("held_out") or [] for run in trainings]
-    names = [[entry if isinstance(entry, str) else entry["task"] for entry in entries] for entries in held_out]
-    if names and (everywhere := [name for name in names[0] if all(name in others for others in names)]):
-        parts.append(f"Held out, with every row that overlaps them: {', '.join(everywhere)}.")
-    if versions := subject.entry.get("versions"):
-        parts.append("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".")
-    if trained:
-        total = sum(row.get("rows") or 0 for row in trained)
-        table = [line(["task", "split", "language", "rows"]), line(["---", "---", "---", "---:"])]
-        table += [
-            line([markdown(str(row.get(key, ""))) for key in ("task", "split", "language", "rows")]) for row in trained
-        ]
-        tasks = len({row.get("task") for row in trained})
-        parts += [f"{total:,} examples of {tasks} tasks:", "\n".join(table)]
-    return "\n\n".join(parts) or "Not on record."
-
-
 def _licences(subject: Subject) -> str:
     total = sum(rows for _, rows in subject.terms.values())
     parts = [
@@ -325,8 +264,3 @@ def _eval_results(subject: Subject) -> list[EvalResult]:
         for task in results["tasks"]
         if task["figures"][task["primary"]]["value"] is not None
     ]
-
-
-def _last(path: str) -> str:
-    """The last part of a path or hub id: a card doesn't tell what a machine's folders are called."""
-    return path.rstrip("/").rpartition("/")[2]

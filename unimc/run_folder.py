@@ -21,6 +21,7 @@ _STATE = "state.json"
 _PARTIAL = ".partial"
 _OLD = f".old{_PARTIAL}"
 _CHECKPOINT = r"checkpoint-\d+"
+_MODEL = ("unimc.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
 # The folder may hold other people's files too: only what a run itself leaves half written is tidied up.
 _LEFT = re.compile(rf"(({_CHECKPOINT}|best|final)(\.old)?|config\.json|metrics\.jsonl){re.escape(_PARTIAL)}")
 _log = logging.getLogger(__name__)
@@ -43,14 +44,22 @@ class RunFolder:
         """Makes the folder, or takes up the run in it.
 
         Raises:
-            InputError: if the folder holds a run of another configuration, which has made a step at least, or a model
-                that came there otherwise; nothing in it is changed then.
+            InputError: if the folder is a model's, or holds one that came there otherwise, or a run of another
+                configuration that has made a step at least, or a damaged one; nothing in it is changed then.
         """
+        if any((self.path / name).exists() for name in _MODEL):  # its config.json is not a run's
+            raise InputError(f"{self.path} is the folder of a model, not of a run; take another output folder")
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / "config.json"
         text = json.dumps(config, ensure_ascii=False, indent=2)
         if path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                before = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise InputError(
+                    f"{path} is damaged ({error}); take another output folder, or remove this file to go on by the new "
+                    "configuration"
+                ) from error
             begun = self.metrics.exists() or self._checkpoints() or self.final.exists()
             if begun and before != (now := json.loads(text)):
                 other = ", ".join(_differences(before, now))

@@ -101,11 +101,13 @@ def seen(
 
 
 def save(texts: Hashes, folder: Path) -> None:
-    """Writes the hashes beside the weights; nothing if there are none."""
+    """Writes the hashes beside the weights; if there are none, takes away those of a model that was there before."""
     from safetensors.numpy import save_file
 
     if texts:
         save_file(texts, folder / FILE)
+    else:
+        (folder / FILE).unlink(missing_ok=True)
 
 
 def load(folder: Path) -> Hashes:

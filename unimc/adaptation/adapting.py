@@ -78,6 +78,8 @@ def adapt(
             saved, the strategy doesn't suit its family, or a row can't be trained on.
     """
     moves = config.moves
+    if initial is not None and moves.prompt is None:
+        raise InputError(f"--initial gives the start of a prompt, and {moves.name} has none")
     base = bundled.named(None) if not str(base) else base
     vary = some_options_each(config.options, config.seed) if vary is None else vary
     with torch.random.fork_rng():
@@ -136,8 +138,6 @@ def _prepared(
 ) -> tuple[UniMCModel, list[Group]]:
     """The model with what is to be trained in it, and that in groups."""
     moves, model, backbone = config.moves, checkpoint.model, checkpoint.model.backbone
-    if initial is not None and moves.prompt is None:
-        raise InputError(f"--initial gives the start of a prompt, and {moves.name} has none")
     groups: list[Group] = []
     rate = config.rate or moves.rate
     if moves.lora:

@@ -47,7 +47,8 @@ class AdaptConfig:
         checks: how often the held-out rows are looked at, evenly over the steps.
         patience: checks without improvement after which training ends; the best state is kept in any case.
         balance: whether rows of rare labels come as often as those of frequent ones.
-        options: the most options in a training row, the right ones and others drawn anew in every epoch; all if None.
+        options: the most options in a training row, the right ones and others drawn anew in every epoch; all if None. A
+            held-out row shows as many, drawn once.
             Whoever gives `vary` changes the rows himself, and this does nothing.
         max_length: the most tokens in a row; the checkpoint's own if None.
         precision: of the products while training, "float32" or "bfloat16" (faster on processors that have it); the
@@ -102,6 +103,11 @@ class AdaptConfig:
     def moves(self) -> Strategy:
         """The strategy."""
         return strategy_of(self.strategy)
+
+    @property
+    def set_apart(self) -> float:
+        """The share of the rows to hold out when they are drawn: none with folds, each of which holds out its own."""
+        return self.held_out if self.folds == 1 else 0.0
 
     @property
     def tokens(self) -> int:

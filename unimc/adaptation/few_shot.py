@@ -14,7 +14,7 @@ from unimc.adaptation.config import AdaptConfig
 from unimc.adaptation.folder import check_apart
 from unimc.adaptation.loop import Vary
 from unimc.adaptation.results import FewShot, Shot
-from unimc.adaptation.rows import Drawn, draw, some_options_each
+from unimc.adaptation.rows import draw, some_options_each
 from unimc.adaptation.wordings import Wordings, in_wordings, varied, weights
 from unimc.bundled import folder_size
 from unimc.checkpoint import load
@@ -80,6 +80,8 @@ def few_shot(
     if wordings is not None and config.folds > 1:
         raise InputError("folds leave no rows that say how much each wording counts; give folds or wordings")
     folder = None if output is None else Path(output)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the model")
     if folder is not None and (folder / RESULTS).exists():
         raise InputError(f"{folder} holds results already; remove it, or name another folder")
     homes = ["final"] if draws == 1 else [f"draw-{number}" for number in range(draws)]
@@ -101,7 +103,7 @@ def few_shot(
             examples,
             k,
             seed=config.seed,
-            held_out=config.held_out,
+            held_out=config.set_apart,
             label_names=label_names,
             number=number,
             apart_from=measured,
@@ -121,8 +123,6 @@ def few_shot(
             progress=progress,
         )
         parameters = sum(one.numel() for one in made.checkpoint.model.parameters())
-        if config.folds > 1:  # every row is trained on, and held out once
-            rows = Drawn((*rows.training, *rows.held_out))
         shot = Shot(number, len(rows.training), len(rows.held_out), made.tuned)
         if evaluation is not None:
             model = UniMC(made.checkpoint)
@@ -133,7 +133,7 @@ def few_shot(
                 shot = replace(shot, figures=shot.figures | together, wordings=shares)
         if folder is not None:
             home = folder / homes[number]
-            checkpoint = made.checkpoint.plain() if merge and hasattr(made.checkpoint, "plain") else made.checkpoint
+            checkpoint = made.checkpoint.plain() if merge else made.checkpoint
             checkpoint.save(home)
             shot = replace(shot, folder=str(home), size=folder_size(home))
         shots.append(shot)

@@ -21,6 +21,7 @@ from unimc.adaptation.prompted import attach
 from unimc.adaptation.prompts import of_tensors
 from unimc.checkpoint import FILE, Checkpoint, load
 from unimc.example import InputError, shown
+from unimc.modeling import UniMCModel
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?", re.ASCII)
 
@@ -61,25 +62,31 @@ def opened(
     checkpoint.max_length = entry.get("max_length", checkpoint.max_length)
     checkpoint.calibration = entry.get("calibration", {})
     own = {"own_rows": entry.get("trained_on", []), "own_texts": seen.load(folder)}
-    if not where:  # tuned with the prompt: it has the notes already
-        checkpoint.trained_on, checkpoint.training_texts = [], {}
     own |= {"base": where, "base_fingerprint": wanted, "kind": kind, "how": how}
-    if not weights:
-        return AdaptedCheckpoint.of(checkpoint, **own)
-    model = checkpoint.model
-    tensors = _tensors(folder) if kind != "nothing" else {}
+    tensors = _tensors(folder) if weights and kind != "nothing" else {}
+    model = _with_tensors(folder, checkpoint.model, kind, tensors, dtype) if weights else checkpoint.model
+    made = AdaptedCheckpoint.of(checkpoint, model, tensors=tensors if kind == "lora" else {}, **own)
+    if not where:  # tuned with the prompt, and its notes are those of base and adapter
+        made.trained_on, made.training_texts = checkpoint.trained_on, checkpoint.training_texts
+    return made
+
+
+def _with_tensors(
+    folder: Path, model: UniMCModel, kind: Kind, tensors: dict[str, Tensor], dtype: torch.dtype | None
+) -> UniMCModel:
+    """The base with what was learned put in, ready to answer."""
     try:
         if kind == "prompt":
-            model = attach(checkpoint.model.backbone, of_tensors(tensors))
+            model = attach(model.backbone, of_tensors(tensors))
         elif kind == "lora":
-            lora.add(checkpoint.model.backbone, tensors)
+            lora.add(model.backbone, tensors)
     except InputError as problem:
         raise InputError(f"{folder}: {problem}") from None
     model.eval()
     if dtype is not None:
         for weight in model.parameters():  # alone: rotary frequencies, which are buffers, stay float32 as in a base
             weight.data = weight.data.to(dtype)
-    return AdaptedCheckpoint.of(checkpoint, model, tensors=tensors if kind == "lora" else {}, **own)
+    return model
 
 
 def _read(folder: Path, entry: Any) -> tuple[str, str, Kind, dict[str, Any]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the form of the results; it goes up when a key changes its meaning or goes away."""
 _CAPTION = (
-    "held-out accuracy: before → after, on the rows that chose the step: it looks better than it is; "
+    "held-out accuracy: before → after{of}, on the rows that chose the step: it looks better than it is; "
     "measure on other rows with unimc evaluate"
 )
 
@@ -112,7 +112,8 @@ class FewShot:
 
         rows = "all rows" if self.k is None else f"{self.k} rows a label"
         title = f"{self.task}: {self.config.strategy} on {rows}"
-        caption = f"{self.primary} on {self.evaluated}" if self.primary else _CAPTION
+        of = "" if self.config.folds == 1 else " (of the runs, not of their mean)"
+        caption = f"{self.primary} on {self.evaluated}" if self.primary else _CAPTION.format(of=of)
         table = Table("", title=title, caption=caption if self.primary or self.k != 0 else None)
         for heading in ("rows", self.primary or "held-out accuracy", "steps", "trained", "seconds", "memory"):
             table.add_column(heading, justify="right")
@@ -138,7 +139,7 @@ class FewShot:
 
 def _held_out(tuned: Tuned) -> str:
     """What the held-out rows said before the first step and after the one kept; "" without such rows."""
-    kept = [_percent(check.accuracy) for check in tuned.checks if check.step == tuned.kept]
+    kept = [_percent(check.accuracy) for check in tuned.checks if check.step == tuned.kept][-1:]  # folds may keep none
     return " → ".join([_percent(tuned.checks[0].accuracy), *kept]) if kept and kept[0] else ""
 
 

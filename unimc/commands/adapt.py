@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,7 +104,9 @@ def adapt(
     ] = 1,
     max_options: Annotated[
         int | None,
-        typer.Option(help="The most options in a training row: the right ones, others drawn anew each epoch."),
+        typer.Option(
+            help="The most options in a training row (the right ones, others drawn anew each epoch) or held-out one."
+        ),
     ] = None,
     balance: Annotated[
         bool,
@@ -187,7 +189,7 @@ def adapt(
     for shot in found.shots:
         typer.echo(f"model: {shot.folder} ({shot.size / 1e6:.2f} MB)")
     if file is not None:
-        typer.echo(f"next: {_next(file, asked, found.shots[0].folder)}")
+        typer.echo(f"next: {_next(file, replace(asked, multi_label=rows.multi_label), found.shots[0].folder)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +272,6 @@ def _of_tasks(
 
 
 def _of_file(file: Path, asked: Asked, label: str | None, base: str) -> _Rows:
-    from dataclasses import replace
-
     import converters
     from unimc.checkpoint import load
     from unimc.commands.calibration_rows import of_file
