@@ -71,7 +71,7 @@ def refuse_wide(path: Path, content: bytes) -> None:
 
 
 def parse_json(text: str, path: Path, line: int | None = None) -> Any:
-    """A JSON value.
+    """A JSON value; NaN, which pandas writes for a cell that is missing, is null.
 
     Args:
         text: the JSON.
@@ -82,7 +82,7 @@ def parse_json(text: str, path: Path, line: int | None = None) -> Any:
         InputError: if it is not valid, or a number or its nesting is beyond what Python reads.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=lambda word: None if word == "NaN" else float(word))
     except json.JSONDecodeError as problem:
         raise InputError(f"{path}, line {line or problem.lineno}: not valid JSON: {problem.msg}") from None
     except (ValueError, RecursionError):

@@ -68,7 +68,14 @@ def _original(
     paths = [folder / name for name in _listed(original["files"][split])]
     source = " + ".join(map(str, paths))
     if "reader" in original:
-        return originals.read(original["reader"], [read_json(path) for path in paths]), source
+        contents = [read_json(path) for path in paths]
+        try:
+            return originals.read(original["reader"], contents), source
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as problem:
+            said = f"{type(problem).__name__}: {problem}"
+            raise InputError(
+                f"{source}: not of the form in which the authors publish {task.name} ({said})"
+            ) from problem
     return [row for path in paths for row in read_file(path)], source
 
 

@@ -67,6 +67,7 @@ class NearCopies:
     Two keys are near copies if their parts are alike one to one, at least `threshold` by the Jaccard
     similarity of their character shingles; or if one is the other with a longer text. An indexed text is found in texts
     of any length; a searched one only in texts at most twice as long: a sentence of a long passage is not the item.
+    What is shorter than a window (16 characters in Chinese, 48 in English) is found in no longer text.
 
     Args:
         keys: what is searched in; each once.
@@ -227,25 +228,34 @@ class _Batch:
         yield from zip(rows[starts].tolist(), made, strict=True)
 
     def windows(self, length: int, stride: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Hashes of windows at every `stride`-th place, and their rows."""
+        """Hashes of windows at every `stride`-th place, and their rows; of short rows at every place.
+
+        So that the one window that a short text has is met in a text that is hardly longer.
+        """
         hashes, valid = self._hashed(length)
         chosen = np.flatnonzero(valid)
-        chosen = chosen[chosen % stride == 0]
+        short = np.array([len(key) < 2 * (length + stride) for key in self.keys])[self._row[chosen]]
+        chosen = chosen[short | (chosen % stride == 0)]
         return hashes[chosen], self._row[chosen]
 
     def middles(self, length: int, count: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Hashes of `count` neighbouring windows in the middle of every row's longest part, and their rows."""
-        hashes, valid = self._hashed(length)
-        first: list[int] = []
+        """Hashes of windows in the middle of every row's longest part, and their rows.
+
+        `count` neighbours, one of which begins at a place that a stride of `count` takes; of a part that is too short
+        for them the middle one, which short rows are indexed for (`windows`); of a shorter one none.
+        """
+        hashes, _ = self._hashed(length)
+        places: list[int] = []
         for start, key in zip(self._starts.tolist(), self.keys, strict=True):
             parts = key.split(_SEPARATOR)
             longest = max(parts, key=len)
+            if len(longest) < length:
+                continue
             before = sum(len(part) + 1 for part in parts[: parts.index(longest)])
-            first.append(start + before + max((len(longest) - length - count + 1) // 2, 0))
-        places = np.array(first, np.int64)[:, None] + np.arange(count)
-        # All of them or none: with some, what is found would depend on where in the batch the row stands.
-        places = places[places[:, -1] < len(hashes)]
-        chosen = places[valid[places].all(axis=1)].ravel()
+            taken = count if len(longest) >= length + count - 1 else 1
+            first = start + before + (len(longest) - length - taken + 1) // 2
+            places += range(first, first + taken)
+        chosen = np.array(places, np.int64)
         return hashes[chosen], self._row[chosen]
 
 

@@ -86,6 +86,11 @@ def _example(row: Mapping[str, Any], number: int, task: str, language: str | Non
     for place in right or ():
         if type(place) is not int or not 0 <= place < len(choice):
             raise InputError(f"label {place!r} is no place in `choice` ({len(choice)} of them, from 0)")
+    answer = row.get("answer")
+    if label is not None and isinstance(answer, str) and answer in choice and choice[label].strip() != answer.strip():
+        raise InputError(
+            f"`answer` is {answer!r} and label {label} is {choice[label]!r}; make them one (labels count from 0)"
+        )
     kept, merged = distinct(choice, right)
     names = row.get("names")
     if names is not None and (not isinstance(names, list) or len(names) != len(choice)):

@@ -1,7 +1,8 @@
 """Matching a value in a column with a value written in a card.
 
 A file says `"0"` where the card says `0`; YAML reads `no` as a boolean where the file has the word. Both sides are
-compared as text; where one of them is a boolean, the words for it count as the same.
+compared as text; where one of them is a boolean, the words for it count as the same. A value that is missing (null) is
+none of these: the word "None" is a word.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ def key(value: Any) -> str:
 
 def find(value: Any, among: Mapping[Any, T]) -> T | None:
     """What `among` holds for `value`, or None; the keys are the values as the card gives them."""
+    if value is None:
+        return among.get(None)
     wanted = key(value)
-    by_text = {key(candidate): candidate for candidate in among}
+    by_text = {key(candidate): candidate for candidate in among if candidate is not None}
     if wanted in by_text:
         return among[by_text[wanted]]
     for words in (_TRUE, _FALSE):

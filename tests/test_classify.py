@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -66,3 +67,13 @@ def test_one_option_alone_is_no_question_unless_it_may_be_refused(option: str) -
 def test_options_come_from_one_place(arguments: tuple[str, ...]) -> None:
     said = classify("The soup was cold.", *arguments)
     assert (said.code, "give either --options" in said.err) == (2, True)
+
+
+def test_what_was_cut_is_said_beside_the_answer_unless_all_was_read() -> None:
+    long = "汤凉了。" * 900, *ASKED[1:]
+    said = classify(*long)
+    assert said.code == 0
+    assert re.fullmatch(
+        r"note: [\d,]+ tokens of the text didn't fit and were cut; --windows max reads all of it\n", said.err
+    )
+    assert "note" not in classify(*long, "--windows", "max").err + classify(*ASKED).err

@@ -141,7 +141,7 @@ def test_every_key_of_a_mixture_that_is_shown_is_one(page: str) -> None:
     assert keys <= set(Mixture.__dataclass_fields__)
 
 
-@pytest.mark.parametrize(("page", "rows"), [("index.md", "messages.csv"), ("index.zh.md", "留言.csv")])
+@pytest.mark.parametrize(("page", "rows"), [("index.md", "messages.csv"), ("index.zh.md", "新留言.csv")])
 def test_the_quick_start_runs(page: str, rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files typed in, its programs and commands one after the other; with the bundled model where there is one.
 

@@ -53,7 +53,7 @@ def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         ("a.jsonl", "\ufeff\n", "the file has no rows"),
         ("a.csv.gz", b"text", "cannot be read: Not a gzipped file"),
         ("a.jsonl", '{"文": "汤"}\n{"文": null}\n', "row 1 (from 0): column '文' is empty; give a text"),
-        ("a.jsonl", '{"text": NaN}', "row 0 (from 0): column 'text' is nan; give a text"),
+        ("a.jsonl", '{"text": NaN}', "row 0 (from 0): column 'text' is empty; give a text"),
         ("a.jsonl", '{"text": 7}', "row 0 (from 0): column 'text' is 7; give a text"),
         ("a.jsonl", '{"text": "\\ud83d"}', "row 0 (from 0): example text 0: passage holds half of a character"),
         ("a.jsonl", '["soup"]', "row 0 (from 0) is list, not an object (column: value)"),

@@ -149,7 +149,7 @@ def test_a_row_that_cannot_be_asked_is_skipped_and_says_why(suffix: str, tmp_pat
     path.write_text(BROKEN, encoding="utf-8")
     given = "--text", "留言", "--options", "1,2"
     assert "row 1 (from 0): column '留言' is empty" in run(path, *given, "--output", output)
-    output.with_name(f".out.{suffix}.part-0-of-1").unlink()
+    assert "or leave such rows out with --on-error skip" in run(path, *given, "--output", output)
     said = run(path, *given, "--output", output, "--on-error", "skip")
     assert said == f"2 answers written to {output}; 3 rows have none, the column error says why\n"
     rows = read_file(output)
@@ -202,13 +202,68 @@ def test_a_broken_off_run_that_skips_goes_on_to_the_same_file(tmp_path: Path, ru
         again.unlink()
 
 
+def test_a_run_that_ended_at_such_a_row_goes_on_where_rows_are_skipped(tmp_path: Path, run: Run) -> None:
+    path, whole, again = tmp_path / "broken.csv", tmp_path / "whole.csv", tmp_path / "again.csv"
+    path.write_text("编号,留言\n" + "1,你好\n" * 90 + "2,\n3,再见\n", encoding="utf-8")
+    given = path, "--text", "留言", "--options", "1,2", "--output"
+    assert "row 90 (from 0)" in run(*given, again, "--batch-size", 1)
+    assert (part := again.with_name(".again.csv.part-0-of-1")).read_text(encoding="utf-8").count("\n") > 20
+    assert "other settings left (on_error, question)" in run(*given, again, "--on-error", "skip", "--question", "?")
+    assert part.exists()
+    said = run(*given, again, "--on-error", "skip", "--batch-size", 1)
+    assert said == f"91 answers written to {again}; 1 row has none, the column error says why\n"
+    run(*given, whole, "--on-error", "skip", "--batch-size", 1)
+    assert read_file(again) == read_file(whole)
+
+
+def test_a_run_that_skipped_rows_is_not_gone_on_as_one_that_stops_at_them(tmp_path: Path) -> None:
+    kept = Part(tmp_path / "a.csv", {"on_error": "skip"})
+    kept.append(iter([{"error": "empty"}]))
+    with pytest.raises(InputError, match="other settings left \\(on_error\\)"):
+        Part(tmp_path / "a.csv", {"on_error": "stop"}, goes_on_from={"on_error": "stop"})
+
+
+def test_texts_that_were_cut_are_counted_at_the_end(tmp_path: Path, run: Run) -> None:
+    path, output = tmp_path / "long.csv", tmp_path / "out.csv"
+    path.write_text("留言\n" + "快递晚了。" * 900 + "\n你好\n", encoding="utf-8")
+    said = run(path, "--options", "物流,退款", "--output", output)
+    assert said == (
+        f"2 answers written to {output}; the text of 1 row was too long and cut (the column truncated); --windows max "
+        "reads all of them\n"
+    )
+    assert [int(row["truncated"]) > 0 for row in read_file(output)] == [True, False]
+    said = run(path, "--options", "物流,退款", "--windows", "max", "--output", output)
+    assert said == f"2 answers written to {output}\n"
+    assert [int(row["truncated"]) for row in read_file(output)] == [0, 0]
+
+
+def test_a_column_error_of_the_users_own_is_not_taken_for_reasons(tmp_path: Path, run: Run) -> None:
+    path, output = tmp_path / "a.csv", tmp_path / "out.csv"
+    path.write_text("留言,error\n还没到货,E1\n灯坏了,E2\n", encoding="utf-8")
+    assert run(path, *GIVEN, "--output", output) == f"2 answers written to {output}\n"
+
+
+def test_two_runs_of_one_command_do_not_write_into_one_file(tmp_path: Path) -> None:
+    rows = [{"n": str(number)} for number in range(6)]
+    first = Part(tmp_path / "a.csv", {})
+    begun = iter(rows)
+    first.append(iter([next(begun), next(begun)]))
+    second = Part(tmp_path / "a.csv", {})
+    second.append(iter(rows[second.done : 3]))
+    with pytest.raises(InputError, match="another run is writing it; wait for that one, or give another --output"):
+        first.append(begun)
+    second.append(iter(rows[3:]))
+    assert second.join() == (6, [])
+    assert [row["n"] for row in read_file(tmp_path / "a.csv")] == list("012345")
+
+
 def test_a_column_that_is_empty_for_long_keeps_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In Parquet, where a column has one."""
     monkeypatch.setattr("unimc.commands.part_files._BATCH", 2)
     part = Part(tmp_path / "a.parquet", {})
     lines = [{"文": "天", "error": None, "scores": {"a": 1.0}}] * 5
     part.append(iter([*lines, {"文": "雨", "error": "为什么", "scores": None}]))
-    assert part.join("error") == (6, 1)
+    assert part.join(("error", "scores", "没有")) == (6, [1, 5, 0])
     rows = read_file(tmp_path / "a.parquet")
     assert [row["error"] for row in rows] == [None] * 5 + ["为什么"]
     assert [row["scores"] for row in rows] == [{"a": 1.0}] * 5 + [None]
@@ -296,6 +351,34 @@ def test_a_card_words_the_rows_and_needs_no_labels(mails: Path, tmp_path: Path, 
     assert "task mails has one label a row: leave out --multi-label" in run(mails, "--task", card, "--multi-label")
 
 
+@pytest.mark.parametrize(
+    ("skip", "text", "problem"),
+    [
+        ("skip: {留言: ['', 无]},", "", "column '留言' is '', and the card leaves such rows out (skip)"),
+        ("skip: {留言: ['', 无]},", "无", "column '留言' is '无', and the card leaves such rows out (skip)"),
+        ("", "", "nothing to read in '留言'; give a text"),
+        ("", "  ", "nothing to read in '留言'; give a text"),
+        ("skip: {编号: ['1']},", "你好", None),  # what the card leaves out for another reason than its text
+    ],
+)
+def test_a_row_without_a_text_gets_no_answer_by_a_card_either(
+    skip: str, text: str, problem: str | None, tmp_path: Path, run: Run
+) -> None:
+    card, path = tmp_path / "card.yaml", tmp_path / "rows.csv"
+    card.write_text(
+        "{name: mails, kind: classification, language: zh, question: 说什么？, passage: '留言：{留言}',"
+        f" source: {{files: {{x: y}}}}, {skip}"
+        " labels: {column: 类别, values: {0: {name: 物流, wording: 快递的事}, 1: {name: 账号, wording: 账号的事}}}}",
+        encoding="utf-8",
+    )
+    path.write_text(f"编号,留言\n0,还没到货\n1,{text}\n", encoding="utf-8")
+    said = run(path, "--task", card)
+    found = [json.loads(line) for line in run(path, "--task", card, "--on-error", "skip").splitlines()]
+    assert (problem or "") in said
+    assert [one["answer"] is None for one in found] == [False, problem is not None]
+    assert problem is None or problem in found[1]["error"]
+
+
 def test_a_run_that_was_broken_off_goes_on_to_the_same_file(mails: Path, tmp_path: Path, run: Run) -> None:
     whole, again = tmp_path / "whole.jsonl", tmp_path / "again.jsonl"
     run(mails, *GIVEN, "--output", whole)
@@ -337,11 +420,20 @@ def test_two_processes_write_the_file_that_one_writes(mails: Path, tmp_path: Pat
         (("{}", "--options", "a,b", "--text", "正文"), "row 0 (from 0): no column '正文'; the columns are: 编号, 留言"),
         (("{}", "--options", " , ", "--text", "留言"), "--options is empty"),
         (("{}", "--options", "报修、缴费", "--text", "留言"), "'报修、缴费' is one option; put commas (, or ，)"),
+        (("{}", "--options", "物流", "--text", "留言"), "one option is the answer whatever the text says"),
+        (("{}", "--options", "物流，退款,物流", "--text", "留言"), "option '物流' is given twice"),
+        (("{}", "--options", "物流,,退款", "--text", "留言"), "option 1 is empty"),
         (("{}",), "give either --options or --options-file (with --text), or --task"),
         (("{}", *GIVEN, "--options-file", "x.yaml"), "give either --options or --options-file"),
         (("{}", *GIVEN, "--json", "x.json"), "give one file"),
         (("{}", *GIVEN, "--threshold", "1.5"), "threshold is 1.5; it is a probability, from 0 to 1"),
         (("{}", *GIVEN, "--calibration", "新闻"), "no calibration '新闻' in this checkpoint; there is none"),
+        (("{}", "--task", "sample_zh_topic", "--text", "留言"), "--text has no meaning with --task: the card says it"),
+        (("{}", "--task", "sample_zh_topic", "--question", "?"), "--question has no meaning with --task"),
+        (("{}", "--task", "sample_zh_topic", "--language", "zh"), "--language has no meaning with --task"),
+        (("{}", *GIVEN, "--variant", "短"), "--variant has no meaning without --task; leave it out"),
+        (("--json", "x.json", "--options", "a,b"), "--options has no meaning with --json: its rows say it"),
+        (("{}", *GIVEN, "--windows", "all"), "windows is 'all'; use 'max', 'mean' or None"),
         (("{}", *GIVEN, "--on-error", "ignore"), "--on-error 'ignore': give stop or skip"),
         (("--json", "x.json", "--on-error", "skip"), "--on-error skip is for FILE"),
         (("{}", *GIVEN, "--backend", "tensorflow"), "backend 'tensorflow' is not known"),
@@ -351,6 +443,33 @@ def test_two_processes_write_the_file_that_one_writes(mails: Path, tmp_path: Pat
 )
 def test_what_is_asked_wrongly_is_said(arguments: tuple[str, ...], problem: str, mails: Path, run: Run) -> None:
     assert problem in run(*(word.format(mails) for word in arguments))
+
+
+@pytest.mark.parametrize("options", ["物流", "物流，退款,物流", "物流,,退款"])
+def test_options_that_are_no_choice_are_said_before_a_model_is_looked_for(
+    options: str, mails: Path, tmp_path: Path, run: Run
+) -> None:
+    said = run(mails, "--text", "留言", "--options", options, model=tmp_path / "nowhere")
+    assert "option" in said
+    assert "nowhere" not in said
+
+
+def test_one_option_is_a_question_where_it_may_be_refused(mails: Path, run: Run) -> None:
+    given = mails, "--text", "留言", "--options", "物流"
+    for more in (("--threshold", "0.5"), ("--multi-label",)):
+        assert len(run(*given, *more).splitlines()) == len(ROWS)
+
+
+@pytest.mark.parametrize("header", ["编号;留言", "编号；留言", "编号|留言", "编号\t留言"])
+@pytest.mark.parametrize("named", [(), ("--text", "留言")])
+def test_columns_divided_by_other_marks_than_commas_are_said(
+    header: str, named: tuple[str, ...], tmp_path: Path, run: Run
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{header}\n1{header[2]}还没到货\n", encoding="utf-8")
+    said = run(path, *named, "--options", "物流,退款")
+    assert f"the header is one column, {header!r}, that {header[2]!r} seems to divide" in said
+    assert len(run(path, "--text", header, "--options", "物流,退款").splitlines()) == 1, "named, it is what it is"
 
 
 def test_columns_of_the_same_name_and_empty_texts_are_said(mails: Path, tmp_path: Path, run: Run) -> None:

@@ -164,7 +164,7 @@ def test_a_column_that_no_type_holds_is_written_as_text(
     monkeypatch.setattr("unimc.commands.part_files._MOST_FIELDS", 8)
     part = Part(tmp_path / "a.parquet", {})
     part.append(iter([{"编号": value, "n": number} for number, value in enumerate(values)]))
-    assert part.join() == (len(values), 0)
+    assert part.join() == (len(values), [])
     assert part.as_text == ["编号"]
     assert read_file(tmp_path / "a.parquet") == [{"编号": one, "n": number} for number, one in enumerate(text)]
 
@@ -203,7 +203,7 @@ def test_a_column_that_became_text_is_said(tmp_path: Path, run: Run) -> None:
 def test_a_tab_in_a_columns_name_becomes_a_blank_as_in_a_cell(tmp_path: Path) -> None:
     part = Part(tmp_path / "a.tsv", {})
     part.append(iter([{"a\tb": "x\ty"}]))
-    assert part.join() == (1, 0)
+    assert part.join() == (1, [])
     assert read_file(tmp_path / "a.tsv") == [{"a b": "x y"}]
 
 
@@ -211,7 +211,7 @@ def test_a_lone_carriage_return_does_not_end_a_row(tmp_path: Path) -> None:
     rows = [{"文": "天\r雨", "n": "1"}, {"文": "雪", "n": "2"}]
     part = Part(tmp_path / "a.csv", {})
     part.append(iter(rows))
-    assert part.join() == (2, 0)
+    assert part.join() == (2, [])
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.DictReader(file)) == rows
 

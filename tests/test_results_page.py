@@ -60,6 +60,17 @@ def test_the_mean_over_seeds_is_of_each_seeds_mean(tmp_path: Path) -> None:
     assert section(page(tmp_path, *both), "Two tasks")[-1][4] == "70.0 ± 0.0"
 
 
+def test_a_training_that_answered_a_part_is_in_no_mean_of_the_page(tmp_path: Path) -> None:
+    whole = [
+        evaluation(task("天气", value), task("task_b", value, "validation"), name=f"m-s{seed}", weights=str(seed) * 9)
+        for seed, value in enumerate((0.6, 0.62))
+    ]
+    text = page(tmp_path, *whole, evaluation(task("天气", 0.9), name="m-s2", weights="2" * 9))
+    assert section(text, "Two tasks")[-1][4] == "61.0 ± 1.4"
+    (row,) = (line for line in text.splitlines() if line.startswith("| **m**"))
+    assert row.split("|")[-2].strip() == "**61.0**"
+
+
 def test_several_models_share_a_table(tmp_path: Path) -> None:
     text = page(
         tmp_path,

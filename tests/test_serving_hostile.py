@@ -154,6 +154,21 @@ def test_who_goes_away_is_not_asked_for() -> None:
     assert model.asked == [["first"]]
 
 
+def test_who_goes_away_while_sending_is_no_failure_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    async def half() -> dict[str, Any]:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}]
+    app = create_app(serving.Held(), "tiny", Limits())
+
+    async def asked() -> int:
+        async with app.router.lifespan_context(app):
+            return (await answered(app, half))[0]
+
+    assert asyncio.run(asked()) == 499
+    assert not caplog.records
+
+
 # ---- an app without a server
 
 

@@ -468,6 +468,18 @@ def test_several_columns_of_lists_are_asked_for(tmp_path: Path) -> None:
         assert [example.label for example in task.load("test")] == [at for _, _, at in RIDDLES]
 
 
+@pytest.mark.parametrize("named", [("--label", "label"), ("--text", "text", "--label", "label")])
+def test_a_list_that_the_labels_say_nothing_of_is_no_list_of_options(named: tuple[str, ...], tmp_path: Path) -> None:
+    rows = [
+        {"text": f"{text} {number}", "label": label, "tokens": [*text.split(), str(number)]}
+        for number in range(4)
+        for text, label in (("the parcel is late", "post"), ("my money back", "refund"))
+    ]
+    file = put(tmp_path / "mail.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    task, _ = drafted(file, *named)
+    assert (task.kind, task.label_names, task.options) == ("classification", ("post", "refund"), None)
+
+
 def test_options_in_mappings_are_left_to_a_card_written_by_hand(tmp_path: Path) -> None:
     rows = [
         {"question": q, "choices": {"text": options, "label": list("ABC")}, "answer": "A"} for q, options, _ in RIDDLES

@@ -136,13 +136,16 @@ def published_table(models: Sequence[Model], suite: Mapping[str, Any]) -> list[s
         given = [entry["figures"].get(column) for column in suite["tasks"]]
         values = [None if figure is None else float(figure) / 100 for figure in given]
         text = [str(entry["model"]), str(entry["parameters"] or ""), str(entry["setting"])]
-        rows.append((_order(str(entry["setting"]), size), [*text, *_with_mean(values)]))
+        known = [value for value in values if value is not None]
+        mean = fmean(known) if len(known) == len(values) else None
+        rows.append((_order(str(entry["setting"]), size), [*text, *map(_cell, [*values, mean])]))
     for model in models:
         found = {column: model.headlines(key) for column, key in keys(suite).items()}
         values = [Value.of(entry.figure() for entry in entries).mean for entries in found.values()]
         setting = _setting([entry for entries in found.values() for entry in entries])
         text = [model.name, sizes.short(model.parameters), setting]
-        cells = [*text, *_with_mean(values)]
+        mean = mean_of(model, keys(suite).values()).mean  # of the trainings that answered all, as in the other table
+        cells = [*text, *map(_cell, [*values, mean])]
         rows.append(
             (_order(setting, model.parameters), [Marked(f"**{inert.markdown(one)}**") if one else "" for one in cells])
         )
@@ -166,10 +169,8 @@ def _setting(entries: Sequence[Entry]) -> str:
     return ", ".join(said)
 
 
-def _with_mean(values: Sequence[float | None]) -> list[str]:
-    known = [value for value in values if value is not None]
-    whole = percent(fmean(known)) if len(known) == len(values) else ""
-    return [*("" if value is None else percent(value) for value in values), whole]
+def _cell(value: float | None) -> str:
+    return "" if value is None else percent(value)
 
 
 def models_table(models: Sequence[Model]) -> list[str]:

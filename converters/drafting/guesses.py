@@ -106,6 +106,15 @@ def options(columns: Sequence[Column]) -> Found:
     return Found(tuple(best)) if len(best) > 1 and _follow(best) else Found()
 
 
+def only_a_list(found: Found, rows: Sequence[Row], label: str) -> bool:
+    """Whether a list that was taken for options is something else (tokens, tags): it is not called so, and the labels
+    say nothing of its entries."""
+    if len(found.columns) != 1 or _plain_name(found.columns[0]) in _OPTION_NAMES:
+        return False
+    lists = [row.get(found.columns[0]) for row in rows]
+    return not answer_rules(rows, label, [list(map(str, one)) if isinstance(one, list) else [] for one in lists])
+
+
 def _follow(names: Sequence[str]) -> bool:
     """Whether names are A, B, C or 1, 2, 3, and so on."""
     marks = [name.strip()[-1].upper() for name in names]

@@ -212,6 +212,21 @@ def test_a_text_is_found_within_a_held_out_one_if_it_is_most_of_it(language: str
     assert kinds(one(most, language), one(little, language), index=index) == ["contained", ""]
 
 
+@pytest.mark.parametrize(("language", "window"), [("en", 48), ("zh", 16)])
+@pytest.mark.parametrize("more", [0, 1, 3, 6, 7, 8, 9])
+@pytest.mark.parametrize("before", range(9))
+def test_a_text_of_a_window_or_hardly_more_is_found_wherever_it_stands(
+    language: str, window: int, more: int, before: int
+) -> None:
+    draw = random.Random(f"{language} {more} {before}")
+    letters = "abcdefghijklmnopqrstuvwxyz" if language == "en" else "".join(map(chr, range(0x4E00, 0x4F00)))
+    counts = window + more, before, window * 3 // 4 - before
+    inner, start, end = ("".join(draw.choices(letters, k=count)) for count in counts)
+    index = HeldOut()
+    index.add("held", "test", [one(f"{start}{inner}{end}", language)])
+    assert kinds(one(inner, language), one(inner[: window - 1], language), index=index) == ["contained", ""]
+
+
 @given(language=st.sampled_from(["en", "zh"]), before=st.integers(0, 9), length=st.integers(10, 90))
 def test_what_is_found_within_a_text_does_not_depend_on_what_stands_beside_it(
     language: str, before: int, length: int

@@ -134,6 +134,28 @@ def test_a_file_of_another_form_is_refused(reader: str, content: Any) -> None:
         originals.read(reader, [content])
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("c3", [[["他坐车来的。"], [{"question": "怎么来的？", "answer": "坐车"}], "1"]], "KeyError: 'choice'"),
+        ("c3", [[["他坐车来的。"], ["怎么来的？"], "1"]], "AttributeError"),
+    ],
+)
+def test_what_the_authors_would_not_have_written_is_said_with_the_file(
+    name: str, content: Any, problem: str, tmp_path: Path
+) -> None:
+    task = converters.get(name)
+    original = task.source["originals"][0]
+    for file in (
+        original["files"]["train"] if isinstance(original["files"]["train"], list) else [original["files"]["train"]]
+    ):
+        path = tmp_path / original["folder"] / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    with pytest.raises(InputError, match=f"not of the form in which the authors publish {name} .{problem}"):
+        task.load("train", data_dir=tmp_path)
+
+
 def test_an_unknown_reader_is_an_error_that_names_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'chid'"):
         originals.read("chidd", [])

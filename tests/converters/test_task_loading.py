@@ -347,3 +347,23 @@ class TestWithoutLocalFiles:
     def test_a_task_without_any_source_asks_for_the_folder(self) -> None:
         with pytest.raises(InputError, match="task 餐馆 is only read from local files"):
             task(splits={"train": "train"}).load("train")
+
+
+def test_what_is_missing_and_the_word_for_it_are_two_things(tmp_path: Path) -> None:
+    """None is a stance too; and null may be skipped without it."""
+    own = task(
+        labels={"column": "标签", "values": {"None": "没有立场", "for": "支持"}},
+        skip={"标签": [None]},
+        source={"files": {"train": "a.jsonl"}},
+        path=tmp_path / "card.yaml",
+    )
+    rows = [{"正文": "我赞成", "标签": "for"}, {"正文": "随便", "标签": "None"}, {"正文": "不知道", "标签": None}]
+    put(tmp_path / "a.jsonl", lines(rows))
+    assert [one.names[one.label or 0] for one in own.load("train")] == ["for", "None"]
+
+
+def test_a_cell_that_pandas_calls_nan_is_missing_and_no_text(tmp_path: Path) -> None:
+    own = task(source={"files": {"train": "a.jsonl"}}, path=tmp_path / "card.yaml")
+    put(tmp_path / "a.jsonl", '{"正文": NaN, "标签": "好"}\n')
+    with pytest.raises(InputError, match="column '正文' is empty"):
+        own.load("train")

@@ -49,7 +49,7 @@ def test_several_labels_and_none_at_all(tmp_path: Path) -> None:
 
 
 def test_a_choice_given_twice_becomes_one_right_if_any_copy_is(tmp_path: Path) -> None:
-    (example,) = read(file(tmp_path, {**ROW, "choice": ["坏", "好", "坏 "], "label": 2}))
+    (example,) = read(file(tmp_path, {**ROW, "choice": ["坏", "好", "坏 "], "answer": "坏", "label": 2}))
     assert (example.options, example.label) == (("坏", "好"), 0)
 
 
@@ -62,6 +62,7 @@ def test_a_choice_given_twice_becomes_one_right_if_any_copy_is(tmp_path: Path) -
         ({**ROW, "label": "0"}, "label '0' is no place in `choice`"),
         ({**ROW, "labels": 1}, "`labels` must be a list"),
         ({**ROW, "texta": "", "question": ""}, "both empty"),
+        ({**ROW, "label": 0, "answer": ROW["choice"][1]}, "make them one (labels count from 0)"),
         ({**ROW, "texta": 5}, "`texta` must be a text, not 5"),
         ({**ROW, "identity": "面条"}, "identity must be a list of strings"),
         ({**ROW, "names": ["好"]}, "`names` must be a list with one name for each of the 2 choices"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -56,12 +56,41 @@ def comma_separated(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
-def check_several(wordings: Sequence[str]) -> None:
-    """Raises `InputError` for a lone option that reads as a list with other marks than commas."""
+def named_options(text: str | None) -> list[str]:
+    """The options of `--options`, with commas of either keyboard between them.
+
+    Raises:
+        InputError: if there is none, or they read as a list with other marks than commas.
+    """
+    wordings = [option.strip() for option in (text or "").replace("，", ",").split(",")]
+    if not any(wordings):
+        raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
     if len(wordings) == 1 and (mark := next((one for one in _OTHER_MARKS if one in wordings[0]), None)):
         raise InputError(
             f"--options {shown(wordings[0])} is one option; put commas (, or ，) where {shown(mark)} stands to give "
             "several, or name it in a file for --options-file"
+        )
+    return wordings
+
+
+def check_choice(options: Sequence[str] | Mapping[str, str], *, alone: bool) -> None:
+    """Sees to it, before a model is loaded, that there is something to choose from.
+
+    Args:
+        options: the wordings, or name -> wording.
+        alone: whether one option is a choice: it may hold or not.
+
+    Raises:
+        InputError: if an option is empty or given twice, or it is the only one and must be the answer.
+    """
+    wordings = list(options.values()) if isinstance(options, Mapping) else list(options)
+    if "" in wordings:
+        raise InputError(f"option {wordings.index('')} is empty; every option needs a text")
+    if twice := next((one for one in wordings if wordings.count(one) > 1), None):
+        raise InputError(f"option {shown(twice)} is given twice; every option must be different")
+    if len(wordings) == 1 and not alone:
+        raise InputError(
+            "one option is the answer whatever the text says; give two or more, --multi-label or --threshold"
         )
 
 

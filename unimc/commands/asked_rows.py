@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unimc.commands.arguments import check_several, comma_separated
+from unimc.commands.arguments import check_choice, named_options
 from unimc.commands.options_file import read_options
 from unimc.example import InputError, MultipleChoiceExample, shown
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from unimc.answers import Answers
     from unimc.texts import Options
 
+_SEPARATORS = (";", "\t", "|", ",", "，", "；")  # the last two as a Chinese keyboard writes them
 Check = Callable[[Mapping[str, Any]], object]
 """Tries the first row out."""
+Entry = tuple[Mapping[str, Any], MultipleChoiceExample | InputError]
+"""A row of the file and the example made of it, or why none can be."""
 Make = Callable[[Mapping[str, Any], int, "Answers"], list[MultipleChoiceExample]]
 """The examples of a row: the row, its number, and which languages the model has answers for."""
 
@@ -35,6 +38,7 @@ class Asked:
     variant: str | None = None
     language: str | None = None
     multi_label: bool = False
+    threshold: float | None = None
 
     def card(self) -> Task | None:
         """The card of the task that is named, if one is.
@@ -57,6 +61,8 @@ class Asked:
         """
         if sum(given is not None for given in (self.options, self.options_file, self.task)) != 1:
             raise InputError("give either --options or --options-file (with --text), or --task")
+        of_card = {"--text": self.text, "--question": self.question, "--language": self.language}
+        refuse_given({"--variant": self.variant} if self.task is None else of_card, with_task=self.task is not None)
         if self.task is not None:
             return self._of_card(self.task if card is None else card)
         from unimc.texts import examples_of
@@ -77,13 +83,13 @@ class Asked:
         return lambda row: text_column(row, self.text), make
 
     def wordings(self) -> Options:
-        """The options of every row."""
-        if self.options_file is not None:
-            return read_options(self.options_file)
-        found = comma_separated((self.options or "").replace("，", ","))
-        if not found:
-            raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
-        check_several(found)
+        """The options of every row.
+
+        Raises:
+            InputError: if there are none, or they can't be told apart or chosen from, whatever the row.
+        """
+        found = named_options(self.options) if self.options_file is None else read_options(self.options_file)
+        check_choice(found, alone=self.multi_label or self.threshold is not None)
         return found
 
     def _of_card(self, task: str | Task) -> tuple[Check, Make]:
@@ -93,10 +99,20 @@ class Asked:
         if self.multi_label != (card.kind == "multi_label"):
             there = "may hold several labels: give" if card.kind == "multi_label" else "has one label a row: leave out"
             raise InputError(f"task {card.name} {there} --multi-label")
-        card.wording(self.variant)
+        wording = card.wording(self.variant)
+        templates = (wording.question, wording.passage, wording.textb)
+        read = {column for template in templates for column in template.columns}
 
         def convert(row: Mapping[str, Any], number: int, _: Answers | None = None) -> list[MultipleChoiceExample]:
-            return [found.example for found in card.convert_all(row, self.variant, "", number)]
+            for column in sorted(read & card.skip.keys() & row.keys()):
+                if card.skips(column, row[column]):
+                    raise InputError(
+                        f"column {shown(column)} is {shown(row[column])}, and the card leaves such rows out (skip)"
+                    )
+            made = [found.example for found in card.convert_all(row, self.variant, "", number)]
+            if card.row is None and read and not any(template.said(row) for template in templates):
+                raise InputError(f"nothing to read in {', '.join(map(shown, sorted(read)))}; give a text")
+            return made
 
         return lambda row: convert(row, 0), convert
 
@@ -107,6 +123,21 @@ def card_hash(card: Task) -> str:
     return hashlib.sha256(repr([one for one in declared if one[0] != "path"]).encode(errors="replace")).hexdigest()
 
 
+def refuse_given(options: Mapping[str, object], *, with_task: bool) -> None:
+    """Raises `InputError` for an option that was given where it would say nothing."""
+    if given := next((name for name, value in options.items() if value), None):
+        why = "with --task: the card says it" if with_task else "without --task"
+        raise InputError(f"{given} has no meaning {why}; leave it out")
+
+
+def check_separator(columns: Sequence[str]) -> None:
+    """Raises `InputError` for a lone column that reads as several with other marks between them than commas."""
+    mark = next((one for one in _SEPARATORS if len(columns) == 1 and one in columns[0]), None)
+    if mark is not None:
+        want = "save it with commas" if mark != "\t" else "name it .tsv"
+        raise InputError(f"the header is one column, {columns[0]!r}, that {mark!r} seems to divide; {want}")
+
+
 def text_column(row: Mapping[str, Any], named: str | None) -> str:
     """The column that holds the text: the one named, or the only one.
 
@@ -114,6 +145,8 @@ def text_column(row: Mapping[str, Any], named: str | None) -> str:
         InputError: if it is not there, or none is named where there are several.
     """
     columns = list(row)
+    if named not in row:
+        check_separator(columns)
     if named is None and len(columns) == 1:
         return columns[0]
     there = ", ".join(column if len(column) <= 80 else shown(column) for column in columns)
@@ -122,3 +155,38 @@ def text_column(row: Mapping[str, Any], named: str | None) -> str:
     if named not in row:
         raise InputError(f"no column {named!r}; the columns are: {there}")
     return named
+
+
+def entries_of(path: Path, make: Make, answers: Answers, skips: bool) -> Iterator[Entry]:
+    """The rows of a file with the examples made of them; a row may become several.
+
+    Args:
+        path: the file.
+        make: what makes examples of a row.
+        answers: which languages the model has answers for.
+        skips: whether a row of which none can be made comes with the reason instead.
+
+    Raises:
+        InputError: if none can be made of a row, and such rows are not skipped.
+    """
+    from converters.streaming import stream
+
+    for number, row in enumerate(stream(path)):
+        try:
+            made = make(row, number, answers)
+        except InputError as problem:
+            where = f"{path}: row {number} (from 0): {problem}"
+            if not skips:
+                raise InputError(f"{where}; or leave such rows out with --on-error skip") from None
+            yield row, InputError(where)
+        else:
+            for example in made:
+                yield row, example
+
+
+def released_entries(path: Path, language: str | None) -> Iterator[Entry]:
+    """The examples of a file in the released UniMC's form, each with its id for a row."""
+    from converters import unimc_json
+
+    for example in unimc_json.read(path, language):
+        yield {"id": example.id}, example

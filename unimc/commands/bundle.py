@@ -74,7 +74,10 @@ def bundle(
     checkpoint, runs = load(model, dtype=getattr(torch, dtype)), _runs(model)
     if isinstance(checkpoint, AdaptedCheckpoint):
         runs = [*_runs(Path(checkpoint.base)), {"adapted": checkpoint.how}]
-        checkpoint = checkpoint.plain()
+        try:
+            checkpoint = checkpoint.plain()
+        except InputError as problem:
+            raise InputError(f"{model}: {problem}") from None
     if checkpoint.fresh_head:
         raise InputError(f"{model} has no masked-LM head of its own; train it before it is bundled")
     if max_length is not None:  # answers may be read in longer rows than training had; positions are bounded besides

@@ -21,7 +21,7 @@ from unimc.commands.arguments import (
     DataDir,
     Variant,
 )
-from unimc.commands.asked_rows import Asked
+from unimc.commands.asked_rows import Asked, refuse_given
 from unimc.commands.calibration_figures import FOLDS, crossed, figures
 from unimc.commands.calibration_rows import of_file, of_task
 from unimc.example import InputError, MultipleChoiceExample
@@ -105,9 +105,12 @@ def calibrate(
         raise InputError("give either --task, or FILE with --options and --text")
     labelled = method == "labels"
     if task is not None:
+        own = {"--options": options, "--options-file": options_file, "--text": text, "--label": label}
+        refuse_given(own | {"--question": question, "--language": language}, with_task=True)
         source = of_task(task, split, variant, data_dir, limit, labelled)
     else:
         assert file is not None
+        refuse_given({"--variant": variant}, with_task=False)
         asked = Asked(options, options_file, text, question, None, None, language, multi_label)
         source = of_file(file, asked, label, limit, labelled)
     from unimc.inference import UniMC

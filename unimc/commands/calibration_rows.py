@@ -98,9 +98,10 @@ def _labelled(
 ) -> MultipleChoiceExample:
     value = row.get(column)
     given = value if isinstance(value, list) and multi_label else [value]
-    odd = next((one for one in given if str(one) not in example.names), None)
-    if odd is not None:
-        there = ", ".join(example.names[:10])
-        raise InputError(f"column {column!r} is {odd!r}, which is none of the options ({there})")
+    there = ", ".join(example.names[:10])
+    for one in given:
+        if one is None or str(one) not in example.names:
+            said = "empty" if one is None else f"{one!r}, which is none of the options"
+            raise InputError(f"column {column!r} is {said} ({there})")
     right = tuple(example.names.index(str(one)) for one in given)
     return replace(example, labels=right) if multi_label else replace(example, label=right[0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from unimc.commands.arguments import Backend, Device, Model, check_device, check_several
+from unimc.commands.arguments import Backend, Device, Model, check_choice, check_device, named_options
 from unimc.commands.options_file import read_options
 from unimc.example import InputError
 
@@ -70,11 +70,8 @@ def classify(
     from unimc.inference import UniMC
 
     AnswerRule.of(multi_label, threshold, top_k if multi_label else None)  # an error now, not after loading
-    choices = _wordings(options) if options_file is None else read_options(options_file)
-    if len(choices) == 1 and not multi_label and threshold is None:
-        raise InputError(
-            "one option is the answer whatever the text says; give two or more, --multi-label or --threshold"
-        )
+    choices = named_options(options) if options_file is None else read_options(options_file)
+    check_choice(choices, alone=multi_label or threshold is not None)
     found = UniMC.from_pretrained(bundled.named(model), device=device, backend=backend).classify(
         text,
         choices,
@@ -105,11 +102,6 @@ def classify(
     show(table)
     if not chosen:
         typer.echo("none of these: no option is sure enough")
-
-
-def _wordings(options: str | None) -> list[str]:
-    wordings = [option.strip() for option in (options or "").replace("，", ",").split(",")]
-    if not any(wordings):
-        raise InputError('--options is empty; name the candidate answers, as --options "sports,politics"')
-    check_several(wordings)
-    return wordings
+    if found.truncated:
+        cut = f"{found.truncated:,} tokens of the text didn't fit and were cut"
+        typer.echo(f"note: {cut}; --windows max reads all of it", err=True)

@@ -10,6 +10,7 @@ import base64
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from itertools import chain, count, islice
@@ -36,42 +37,62 @@ class Part:
         output: the file in the making; its suffix is its format.
         settings: how the run was asked for; a part of another run is refused.
         process, processes: which part of how many.
+        goes_on_from: other settings, a part of which may be gone on from; it is one of the new settings then.
 
     Raises:
         InputError: if the part there is of another run, or the output's suffix is no format.
     """
 
-    def __init__(self, output: Path, settings: Mapping[str, Any], process: int = 0, processes: int = 1) -> None:
+    def __init__(
+        self,
+        output: Path,
+        settings: Mapping[str, Any],
+        process: int = 0,
+        processes: int = 1,
+        *,
+        goes_on_from: Mapping[str, Any] | None = None,
+    ) -> None:
         if output.suffix not in SUFFIXES:
             raise InputError(f"--output {output}: the name must end in one of {', '.join(SUFFIXES)}")
         output.parent.mkdir(parents=True, exist_ok=True)
         self.output, self.processes = output, processes
         self.as_text: list[str] = []
         self.path = _path(output, process, processes)
-        self._head = json.dumps({"settings": dict(settings)}, ensure_ascii=False, sort_keys=True)
+        self._head = _head(settings)
+        self._earlier = self._head if goes_on_from is None else _head(goes_on_from)
         self.done = self._taken_up() if self.path.exists() else self._begun()
+        self._size = self.path.stat().st_size
 
     def append(self, lines: Iterator[Mapping[str, Any]]) -> int:
         """Writes lines behind those that are there, each whole before the next; returns how many there are then."""
         written = self.done
         with self.path.open("a", encoding="utf-8", newline="\n") as file:
             for line in lines:
+                self._check_alone(file)
                 file.write(json_line(line))
                 file.flush()
+                self._size = file.tell()
                 written += 1
         return written
 
-    def join(self, counted: str | None = None) -> tuple[int, int]:
+    def _check_alone(self, file: IO[str]) -> None:
+        """Two runs of one command would both go on here, and write every row twice."""
+        if os.fstat(file.fileno()).st_size != self._size:
+            raise InputError(f"{self.path}: another run is writing it; wait for that one, or give another --output")
+
+    def join(self, counted: Sequence[str] = ()) -> tuple[int, list[int]]:
         """Makes the output of all parts, when every process has finished.
 
         Returns:
-            How many rows it has, and in how many the column `counted` is not empty.
+            How many rows it has, and in how many each of the `counted` columns holds something (0 is nothing).
         """
         paths = [_path(self.output, process, self.processes) for process in range(self.processes)]
         temporary = self.output.with_name(f".{self.output.name}.whole")
         try:
             rows, self.as_text = _write(temporary, self.output.suffix, paths)
-            filled = 0 if counted is None else sum(line.get(counted) is not None for line in _lines(paths))
+            filled = [0] * len(counted)
+            for line in _lines(paths) if counted else ():
+                filled = [before + bool(line.get(column)) for before, column in zip(filled, counted, strict=True)]
             temporary.replace(self.output)
         finally:
             temporary.unlink(missing_ok=True)
@@ -90,16 +111,23 @@ class Part:
         lines = whole.splitlines()
         if not lines:
             return self._begun()
-        if lines[0] != self._head.encode():
+        if lines[0] == self._earlier.encode() != self._head.encode():
+            whole = self._head.encode() + whole[len(lines[0]) :]
+            self.path.write_bytes(whole)
+        elif lines[0] != self._head.encode():
             here, there = (json.loads(head)["settings"] for head in (self._head, lines[0]))
             changed = sorted(key for key in {**here, **there} if here.get(key) != there.get(key))
             raise InputError(
                 f"{self.path} is what a run with other settings left ({', '.join(changed)}); remove it, or give the "
                 "same settings to go on"
             )
-        if len(whole) < len(content):
+        elif len(whole) < len(content):
             self.path.write_bytes(whole)
         return len(lines) - 1
+
+
+def _head(settings: Mapping[str, Any]) -> str:
+    return json.dumps({"settings": dict(settings)}, ensure_ascii=False, sort_keys=True)
 
 
 def json_line(line: Mapping[str, Any]) -> str:

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from unimc.commands.answered_rows import Columns, answered
 from unimc.commands.arguments import AskedQuestion, AskedText, Model, Variant
-from unimc.commands.asked_rows import Asked, Check, Make, card_hash
+from unimc.commands.asked_rows import Asked, Check, card_hash, entries_of, released_entries
 from unimc.commands.part_files import Part, json_line
 from unimc.commands.processes import check_processes
-from unimc.example import InputError, MultipleChoiceExample, shown
+from unimc.example import InputError, shown
 
 if TYPE_CHECKING:
-    from unimc.answer_rule import AnswerRule
-    from unimc.answers import Answers
-    from unimc.inference import UniMC
-    from unimc.prediction import Prediction
-
-Entry = tuple[Mapping[str, Any], MultipleChoiceExample | InputError]
-"""A row of the file and the example made of it, or why none can be."""
+    from unimc.windows import Pooling
 
 
 def predict(
@@ -87,6 +80,9 @@ def predict(
         str | None,
         typer.Option(help="Name of a calibration in the model, as `unimc calibrate` stored it.", show_default=False),
     ] = None,
+    windows: Annotated[
+        str | None, typer.Option(help="Long texts in overlapping windows, joined by max or mean; cut if not given.")
+    ] = None,
     on_error: Annotated[
         str,
         typer.Option(
@@ -109,24 +105,31 @@ def predict(
         raise InputError("give one file: FILE with --options or --task, or --json FILE in the released UniMC's form")
     if on_error not in ("stop", "skip"):
         raise InputError(f"--on-error {on_error!r}: give stop or skip")
-    columns = _Columns(prefix, multi_label, top_k, skips=on_error == "skip")
+    columns = Columns(prefix, multi_label, top_k, skips=on_error == "skip")
     # What is wrong with the settings and columns is said at once: before the libraries that take seconds to import,
     # before the model is loaded, and before anything is written; which languages and calibrations the model has is
     # known only then.
     from unimc.answer_rule import AnswerRule
+    from unimc.windows import checked_stride
 
+    checked_stride(cast("Pooling | None", windows), None)
     AnswerRule.of(multi_label, threshold, top_k if multi_label else None)
     path = json_file or file
     assert path is not None
-    asked = Asked(options, options_file, text, question, task, variant, language, multi_label)
+    asked = Asked(options, options_file, text, question, task, variant, language, multi_label, threshold)
     card = None
     if json_file is None:
         card = asked.card()
         check, make = asked.maker(card)
         # A card tries the first row out in whole; where wrong rows are skipped, that one may be wrong too.
         _check_rows(path, None if columns.skips and task else check, columns)
-    elif columns.skips:
-        raise InputError("--on-error skip is for FILE; a file in the released UniMC's form is read whole")
+    else:
+        if columns.skips:
+            raise InputError("--on-error skip is for FILE; a file in the released UniMC's form is read whole")
+        own = {"--options": options, "--options-file": options_file, "--text": text, "--question": question}
+        own |= {"--task": task, "--variant": variant}
+        if given := next((name for name, value in own.items() if value), None):
+            raise InputError(f"{given} has no meaning with --json: its rows say it; leave it out")
     from accelerate import Accelerator
 
     from unimc import bundled
@@ -141,10 +144,12 @@ def predict(
     loaded = UniMC.from_pretrained(model, device=state.device if backend == "torch" else None, backend=backend)
     found = find(loaded.checkpoint.calibration, calibration) if calibration is not None else None
     rule = AnswerRule.of(multi_label, threshold, top_k if multi_label else None, found)
-    entries = _entries(path, make, loaded.answers, columns.skips) if json_file is None else _released(path, language)
+    entries = (
+        entries_of(path, make, loaded.answers, columns.skips) if json_file is None else released_entries(path, language)
+    )
     entries = islice(entries, state.process_index, None, state.num_processes)
     if output is None:
-        for line in _answered(loaded, entries, rule, columns, batch_size, path.name):
+        for line in answered(loaded, entries, rule, columns, batch_size, path.name, cast("Pooling | None", windows)):
             sys.stdout.write(json_line(line))
         return
     # What files hold goes with their names: a card, a model or the rows may be others by the time of the next run.
@@ -152,20 +157,23 @@ def predict(
         **{"file": str(path), "rows": _sha256(path), "model": model, "weights": loaded.backend.fingerprint()},
         **{"card": None if card is None else card_hash(card)},
         **{**asdict(asked), "options_file": None if options_file is None else asked.wordings()},
-        **{"prefix": prefix, "threshold": threshold, "top_k": top_k, "on_error": on_error},
+        **{"prefix": prefix, "top_k": top_k, "windows": windows, "on_error": on_error},
         **{"calibration": None if found is None else found.to_dict(), "backend": backend},
     }
-    part = Part(output, settings, state.process_index, state.num_processes)
+    # What ended at a row that can't be asked is gone on from where such rows are skipped.
+    stopped = {**settings, "on_error": "stop"}
+    part = Part(output, settings, state.process_index, state.num_processes, goes_on_from=stopped)
     if part.done:
         typer.echo(f"going on after {part.done:,} rows of an earlier run", err=True)
     entries = islice(entries, part.done, None)
-    part.append(_answered(loaded, entries, rule, columns, batch_size, path.name))
+    part.append(answered(loaded, entries, rule, columns, batch_size, path.name, cast("Pooling | None", windows)))
     state.wait_for_everyone()
     if state.is_main_process:
-        rows, failed = part.join(prefix + "error" if columns.skips else None)
+        rows, counts = part.join([prefix + "truncated", *([prefix + "error"] if columns.skips else [])])
+        cut, failed = (*counts, 0)[:2]
         for column in part.as_text:
             typer.echo(f"note: no Parquet type holds all values of the column {shown(column)}; it is text", err=True)
-        typer.echo(f"{rows - failed:,} answers written to {output}{_without(failed, columns)}")
+        typer.echo(f"{rows - failed:,} answers written to {output}{_without(failed, columns)}{_cut(cut, columns)}")
 
 
 def _sha256(path: Path) -> str | None:
@@ -175,89 +183,21 @@ def _sha256(path: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _without(failed: int, columns: _Columns) -> str:
+def _without(failed: int, columns: Columns) -> str:
     if not failed:
         return ""
     rows = "1 row has" if failed == 1 else f"{failed:,} rows have"
     return f"; {rows} none, the column {columns.prefix}error says why"
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The new columns of a line."""
-
-    prefix: str
-    multi_label: bool
-    top_k: int | None
-    skips: bool
-
-    @property
-    def names(self) -> list[str]:
-        shown = ["answer", "score", "scores", *(["top"] if self.top_k else []), "truncated"]
-        return [self.prefix + name for name in [*shown, *(["error"] if self.skips else [])]]
-
-    def of(self, answer: Prediction) -> dict[str, Any]:
-        """Those of an answer."""
-        held = [answer.names[label] for label in answer.labels]
-        values: list[Any] = [held if self.multi_label else answer.answer, round(answer.scores[answer.label], 4)]
-        values.append({name: round(score, 4) for name, score in zip(answer.names, answer.scores, strict=True)})
-        values += [[name for name, _ in answer.top(self.top_k)]] if self.top_k else []
-        return dict(zip(self.names, [*values, answer.truncated, *([None] if self.skips else [])], strict=True))
-
-    def without(self, problem: InputError) -> dict[str, Any]:
-        """Those of a row that can't be asked."""
-        return {**dict.fromkeys(self.names), self.prefix + "error": str(problem)}
+def _cut(rows: int, columns: Columns) -> str:
+    if not rows:
+        return ""
+    texts = "the text of 1 row was" if rows == 1 else f"the texts of {rows:,} rows were"
+    return f"; {texts} too long and cut (the column {columns.prefix}truncated); --windows max reads all of them"
 
 
-def _answered(
-    model: UniMC, entries: Iterator[Entry], rule: AnswerRule, columns: _Columns, batch_size: int, name: str
-) -> Iterator[dict[str, Any]]:
-    """The rows with their answers behind them, in order, read ahead no further than the model does."""
-    from tqdm import tqdm
-
-    waiting: deque[Entry] = deque()
-
-    def examples() -> Iterator[MultipleChoiceExample]:
-        for row, made in entries:
-            one = _laid_out(model, made) if columns.skips else made
-            waiting.append((row, one))
-            if isinstance(one, MultipleChoiceExample):
-                yield one
-
-    def failed() -> Iterator[dict[str, Any]]:
-        """Those in front that have no answer to wait for."""
-        while waiting and isinstance(problem := waiting[0][1], InputError):
-            bar.update()
-            yield {**waiting.popleft()[0], **columns.without(problem)}
-
-    answers = model.predict(
-        examples(),
-        multi_label=rule.multi_label,
-        threshold=rule.threshold,
-        top_k=rule.top_k,
-        calibration=rule.calibration,
-        batch_size=batch_size,
-    )
-    with tqdm(desc=name, unit="row", disable=None, mininterval=0.5) as bar:
-        for answer in answers:
-            yield from failed()
-            bar.update()
-            yield {**waiting.popleft()[0], **columns.of(answer)}
-        yield from failed()
-
-
-def _laid_out(model: UniMC, made: MultipleChoiceExample | InputError) -> MultipleChoiceExample | InputError:
-    """An example that the model can be asked, or why it can't."""
-    if isinstance(made, MultipleChoiceExample):
-        try:
-            model.answers.columns(made.language)
-            model.encoder.rows(made)
-        except InputError as problem:
-            return problem
-    return made
-
-
-def _check_rows(path: Path, check: Check | None, columns: _Columns) -> None:
+def _check_rows(path: Path, check: Check | None, columns: Columns) -> None:
     """Raise InputError if the file has no rows, its first can't be asked, or a row has a column of a new one's name."""
     from converters.streaming import stream
 
@@ -276,27 +216,3 @@ def _check_rows(path: Path, check: Check | None, columns: _Columns) -> None:
             return  # the rows of a table all have the columns of the first
     if number < 0:
         raise InputError(f"{path}: the file has no rows")
-
-
-def _entries(path: Path, make: Make, answers: Answers, skips: bool) -> Iterator[Entry]:
-    """The rows of a file with the examples made of them; a row may become several."""
-    from converters.streaming import stream
-
-    for number, row in enumerate(stream(path)):
-        try:
-            made = make(row, number, answers)
-        except InputError as problem:
-            where = f"{path}: row {number} (from 0): {problem}"
-            if not skips:
-                raise InputError(where) from None
-            yield row, InputError(where)
-        else:
-            for example in made:
-                yield row, example
-
-
-def _released(path: Path, language: str | None) -> Iterator[Entry]:
-    from converters import unimc_json
-
-    for example in unimc_json.read(path, language):
-        yield {"id": example.id}, example

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unimc.commands.asked_rows import check_separator
 from unimc.example import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _SPLITS = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "验证", "验证集", "开发集"), "validation"),
     **dict.fromkeys(("test", "测试", "测试集"), "test"),
 }
-_SEPARATORS = (";", "\t", "|", ",", "，", "；")  # the last two as a Chinese keyboard writes them
 
 
 def init(
@@ -62,7 +62,10 @@ def init(
     if output.exists() and not force:
         raise InputError(f"{output} is there already; give another name by --output, or --force to overwrite it")
     found = columns.columns(rows)
-    _check_separator(file, list(found))
+    try:
+        check_separator(list(found))
+    except InputError as problem:
+        raise InputError(f"{file}: {problem}") from None
     given = [*(text or ()), *([label] if label is not None else ()), *(options or ())]
     for column in given:
         if column not in found:
@@ -80,7 +83,8 @@ def init(
             "the mapping names the options too, `is: key` in `answer`"
         )
     if not options:
-        options = _settle_options(guesses.options([one for one in every if one.name not in taken]))
+        guessed = guesses.options([one for one in every if one.name not in taken])
+        options = [] if label and guesses.only_a_list(guessed, rows, label) else _settle_options(guessed)
     taken |= {*options}
     asks: str | None = None
     texts: Sequence[str] = text or ()
@@ -167,13 +171,6 @@ def _beside(file: Path, split: str, needed: Sequence[str]) -> dict[str, Path]:
             beside[there] = path
             typer.echo(f"  {path.name}: taken for the split {there}")
     return beside
-
-
-def _check_separator(file: Path, header: Sequence[str]) -> None:
-    separator = next((one for one in _SEPARATORS if len(header) == 1 and one in header[0]), None)
-    if separator is not None:
-        want = "save it with commas" if separator != "\t" else "name it .tsv"
-        raise InputError(f"{file}: the header is one column, {header[0]!r}, that {separator!r} seems to divide; {want}")
 
 
 def _on_a_terminal() -> bool:

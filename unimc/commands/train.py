@@ -38,13 +38,16 @@ def train(
 
     Example: accelerate launch train.py --config configs/quickstart.yaml --set training.epochs=2
     """
+    from unimc.commands.run_config import RunConfig
+
+    # What is wrong with the configuration is said before the libraries that take seconds to import.
+    recipe = configuration.build(RunConfig, configuration.read(config, set_ or []), str(config))
     from accelerate.utils import set_seed
 
     from converters.mixture import Mixture
     from converters.mixture import resolved as resolved_mixture
     from unimc.accelerator import make_accelerator
     from unimc.checkpoint import Checkpoint, load
-    from unimc.commands.run_config import RunConfig
     from unimc.commands.tables import show_mixture
     from unimc.run_folder import RunFolder
     from unimc.seen import hashes, merged
@@ -52,8 +55,6 @@ def train(
 
     # It says at every checkpoint that tied weights are stored once, which is what they are for.
     logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
-    settings = configuration.read(config, set_ or [])
-    recipe = configuration.build(RunConfig, settings, str(config))
     accelerator = make_accelerator(recipe.training, recipe.output)
     accelerator.print(f"world size {accelerator.num_processes}")
     section = resolved_mixture(recipe.mixture)

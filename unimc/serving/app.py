@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from unimc import __version__
 from unimc.example import InputError
@@ -108,6 +109,8 @@ class Service:
                     body += chunk
                     if len(body) > most:
                         raise too_large
+        except ClientDisconnect:
+            raise RefusedError(499, "the client went away") from None
         except TimeoutError:
             raise RefusedError(
                 408, "the body took too long to arrive; send it again", {"connection": "close"}
