@@ -157,6 +157,7 @@ def table_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
         twice = [column for column in header if header.count(column) > 1]
         if twice:
             raise InputError(f"{path}, line 1: the column {twice[0]!r} is there twice; every column needs its own name")
+        empty = 0
         for cells in reader:
             if len(cells) not in (0, len(header)):
                 raise InputError(
@@ -164,7 +165,11 @@ def table_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
                     f"({', '.join(header)}){_hint(header, tabs)}"
                 )
             if cells:
+                yield from (dict.fromkeys(header, "") for _ in range(empty))
                 yield dict(zip(header, cells, strict=True))
+                empty = 0
+            elif len(header) == 1:  # an empty cell, written as a spreadsheet writes it; none at the end of the file
+                empty += 1
     except csv.Error as problem:
         raise InputError(f"{path}, line {reader.line_num}: not a valid table: {problem}") from None
 

@@ -66,6 +66,7 @@ def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         ),
         ("a.jsonl", '{"text": ' + "9" * 5000 + "}", "line 1: not valid JSON: a number of too many digits"),
         ("a.jsonl", "[" * 100_000, "line 1: not valid JSON"),
+        ("a.csv", "正文\n汤\n\n雨\n", "row 1 (from 0): column '正文' is empty; give a text"),
         ("a.parquet", b"PAR1", "not a valid Parquet file: "),
         ("a.csv", 'text\n"soup\nrain\n', "line 3: not a valid table: unexpected end of data"),
         ("a.csv", "a,,\n1,2,3\n", "line 1: the column '' is there twice"),

@@ -93,6 +93,12 @@ def test_texts_stay_as_they_stand_in_the_file(tmp_path: Path, kind: str) -> None
     assert read_file(put(tmp_path / f"x.{kind}", content)) == rows
 
 
+def test_an_empty_line_of_a_single_column_is_an_empty_cell(tmp_path: Path) -> None:
+    """As spreadsheets write it; in a table of several columns an empty line is no row."""
+    assert read_file(put(tmp_path / "one.csv", "正文\n汤\n\n雨\n\n")) == [{"正文": text} for text in ("汤", "", "雨")]
+    assert read_file(put(tmp_path / "two.csv", "a,b\n1,2\n\n3,4\n")) == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+
+
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path = put(tmp_path / "x.jsonl.gz", lines(ROWS))
     assert len(read_file(path)) == 3
