@@ -69,6 +69,9 @@ def main(
     limit: Annotated[int, typer.Option(help="The most rows measured on, drawn by seed 0.", min=1)] = 1000,
     steps: Annotated[int, typer.Option(help="The most steps of a run.", min=1)] = 120,
     seconds: Annotated[float, typer.Option(help="The most seconds of a run.")] = 180,
+    rate: Annotated[
+        float | None, typer.Option(help="Learning rate of the weights; each strategy's own if not given.")
+    ] = (None),
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Train with products in bfloat16.")] = False,
     mixture_rows: Annotated[int, typer.Option(help="For ppt: rows of each task that the base was trained on.")] = 30,
     mixture_seconds: Annotated[float, typer.Option(help="For ppt: seconds to train the prompt on them.")] = 600,
@@ -97,7 +100,8 @@ def main(
     for language in {converters.get(TASKS[name].rows[0]).language for name in names}:
         check_model(bases[language])
     work.mkdir(parents=True, exist_ok=True)
-    config = AdaptConfig(steps=steps, seconds=seconds, precision="bfloat16" if bfloat16 else "float32")
+    precision = "bfloat16" if bfloat16 else "float32"
+    config = AdaptConfig(steps=steps, seconds=seconds, rate=rate, precision=precision)
     lines, out = work / "cells.jsonl", console()
     how = {"limit": limit, "steps": steps, "seconds": seconds, "bfloat16": bfloat16}
     how |= {"mixture_rows": mixture_rows, "mixture_seconds": mixture_seconds}
@@ -143,8 +147,9 @@ def main(
             file.write(json.dumps(cell, ensure_ascii=False) + "\n")
         done[key] = cell
         out.print(f"{100 * cell['value']:.1f} % after {cell['seconds']:.0f} s")
+    at = "" if rate is None else f" at a rate of {rate:g}"
     about = (
-        f"{draws} draws, at most {steps} steps and {seconds:g} seconds each; measured on at most {limit:,} rows. "
+        f"{draws} draws, at most {steps} steps and {seconds:g} seconds each{at}; measured on at most {limit:,} rows. "
         f"English: {english.parent.name}; Chinese: {chinese.parent.name}."
     )
     if known := _trained_on(names, bases):
@@ -220,9 +225,10 @@ def _parts(way: str) -> tuple[str, int | None, int]:
 
 
 def _rates(config: Any) -> dict[str, Any]:
-    """What a strategy has by default, which may change from version to version."""
+    """What a strategy trains with; its own rates may change from version to version."""
     moves = config.moves
-    return {"rate": moves.rate, "prompt_rate": moves.prompt_rate, "tokens": config.tokens}
+    rate = moves.rate and (config.rate or moves.rate)  # 0 where the weights stay
+    return {"rate": rate, "prompt_rate": moves.prompt_rate, "tokens": config.tokens}
 
 
 def _rows(asked: Asked, data: Path, limit: int) -> dict[str, Any]:

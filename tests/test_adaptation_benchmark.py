@@ -128,6 +128,12 @@ def test_cells_of_other_settings_are_not_taken_for_those_asked(
         program._read(lines, HOW, AdaptConfig(), WEIGHTS)
 
 
+def test_a_rate_is_given_to_what_trains_weights(program: Any) -> None:
+    given = AdaptConfig(rate=5e-5)
+    assert program._rates(program._configured("fine-tuning", given))["rate"] == 5e-5
+    assert program._rates(program._configured("p-tuning-v2", given))["rate"] == 0
+
+
 @pytest.mark.parametrize(
     ("way", "parts"),
     [
