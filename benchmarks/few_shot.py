@@ -71,7 +71,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="The most seconds of a run.")] = 180,
     rate: Annotated[
         float | None, typer.Option(help="Learning rate of the weights; each strategy's own if not given.")
-    ] = (None),
+    ] = None,
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Train with products in bfloat16.")] = False,
     mixture_rows: Annotated[int, typer.Option(help="For ppt: rows of each task that the base was trained on.")] = 30,
     mixture_seconds: Annotated[float, typer.Option(help="For ppt: seconds to train the prompt on them.")] = 600,
