@@ -161,6 +161,14 @@ def test_wordings_evaluated_one_by_one_are_put_together(tmp_path: Path) -> None:
     assert section(page(tmp_path, *found), "Wording")[1][3:] == ["50.0", "short 40.0", "10.0", "-10.0"]
 
 
+def test_a_training_without_other_wordings_does_not_move_the_default_beside_them(tmp_path: Path) -> None:
+    asked = [
+        evaluation(task("天气", value, variant=name), weights="a" * 64) for name, value in [(None, 0.5), ("short", 0.4)]
+    ]
+    other = evaluation(task("天气", 0.9), weights="b" * 64)
+    assert section(page(tmp_path, *asked, other), "Wording")[1][3:] == ["50.0", "short 40.0", "10.0", "-10.0"]
+
+
 def test_wordings_of_other_samples_are_not_compared(tmp_path: Path) -> None:
     found = [evaluation(task("天气", 0.5)), evaluation(task("天气", 0.4, variant="short", examples=50))]
     assert "## Wording" not in page(tmp_path, *found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from unimc.results_files import Entry, Model, Value
+from unimc.results_files import Entry, Model, Training, Value
 from unimc.results_tables import Key, examples_of, shown, table
 from unimc.sections import in_nats, percent, signed
 
@@ -47,31 +47,39 @@ def wordings_table(models: Sequence[Model]) -> list[str]:
 
 
 def _wordings(model: Model) -> dict[Key, tuple[int, dict[str, float]]]:
-    """Task -> examples and each wording's figure, where there are the default and others; of the most examples."""
-    found: dict[tuple[Key, int], dict[str, list[float]]] = {}
-    for key, count, wording, value in _asked(model):
-        if value is not None:
-            found.setdefault((key, count), {}).setdefault(wording, []).append(value)
+    """Task -> examples and each wording's figure, where there are the default and others; of the most examples.
+
+    Of several trainings the mean of those that were asked in other wordings too, in the wordings that they share: the
+    figures of a row are then of the same trainings.
+    """
+    found: dict[tuple[Key, int], list[dict[str, float]]] = {}
+    for training in model.trainings:
+        own: dict[tuple[Key, int], dict[str, float]] = {}
+        for key, count, wording, value in _asked(training):
+            if value is not None:
+                own.setdefault((key, count), {}).setdefault(wording, value)
+        for place, each in own.items():
+            if len(each) > 1 and "default" in each:
+                found.setdefault(place, []).append(each)
     whole: dict[Key, tuple[int, dict[str, float]]] = {}
-    for (key, count), each in found.items():
-        better = key not in whole or count > whole[key][0]
-        if len(each) > 1 and "default" in each and better:
-            whole[key] = count, {name: fmean(values) for name, values in each.items()}
+    for (key, count), trainings in found.items():
+        shared = [name for name in trainings[0] if all(name in each for each in trainings)]
+        if len(shared) > 1 and (key not in whole or count > whole[key][0]):
+            whole[key] = count, {name: fmean(each[name] for each in trainings) for name in shared}
     return whole
 
 
-def _asked(model: Model) -> Iterator[tuple[Key, int, str, float | None]]:
+def _asked(training: Training) -> Iterator[tuple[Key, int, str, float | None]]:
     """Every wording that was asked alone, and nothing else done to it: task, examples, wording, figure."""
-    for training in model.trainings:
-        for entry in [*training.entries, *training.robustness]:
-            if entry.task.get("calibration") is not None or entry.results.get("windows") is not None:
-                continue
-            each = (entry.task.get("wordings") or {}).get("each", {})
-            for wording, figure in each.items():
-                yield entry.key, entry.task["examples"], wording, figure["value"]
-            if not each and "figures" in entry.task:
-                wording = entry.task.get("variant") or "default"
-                yield entry.key, entry.task["examples"], wording, entry.figure()["value"]
+    for entry in [*training.entries, *training.robustness]:
+        if entry.task.get("calibration") is not None or entry.results.get("windows") is not None:
+            continue
+        each = (entry.task.get("wordings") or {}).get("each", {})
+        for wording, figure in each.items():
+            yield entry.key, entry.task["examples"], wording, figure["value"]
+        if not each and "figures" in entry.task:
+            wording = entry.task.get("variant") or "default"
+            yield entry.key, entry.task["examples"], wording, entry.figure()["value"]
 
 
 def trust_table(models: Sequence[Model]) -> list[str]:
