@@ -63,6 +63,15 @@ def test_every_option_may_have_a_threshold_of_its_own(model: UniMC) -> None:
     assert model.predict([example()], multi_label=True, threshold=limits)[0].labels == (0, 1)
 
 
+def test_the_answer_is_the_best_of_those_that_hold(model: UniMC) -> None:
+    """An option with the highest score may be under its own threshold."""
+    found = model.predict([example()], multi_label=True)[0]
+    best = found.names[found.label]
+    limits = {name: 1.0 if name == best else 0.0 for name in found.names}
+    other = model.predict([example()], multi_label=True, threshold=limits)[0]
+    assert other.answer == max((name for name in limits if name != best), key=dict(other.top(3)).__getitem__)
+
+
 def test_an_option_without_a_threshold_is_named(model: UniMC) -> None:
     with pytest.raises(
         InputError, match=r"^example 7: option '音乐' has no threshold; there is one for 'sport', 'food"

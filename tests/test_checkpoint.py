@@ -208,6 +208,14 @@ def test_a_missing_weight_elsewhere_is_refused(folder: Path) -> None:
         load(folder)
 
 
+def test_layers_that_the_configuration_leaves_out_are_refused(folder: Path) -> None:
+    """It would answer from the first layers alone."""
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**settings, "num_hidden_layers": 1}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"layers that its configuration doesn't .*encoder\.layer\.1\."):
+        load(folder)
+
+
 def test_a_file_cut_short_is_refused(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -338,6 +346,27 @@ def test_a_malformed_entry_is_named(folder: Path, changes: dict[str, Any]) -> No
     rewrite(folder, **changes)
     with pytest.raises(InputError, match=r"unimc\.json"):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trained_on": ["x"]},
+        {"trained_on": [{"task": 5}]},
+        {"trained_on": [{"task": "x", "rows": "many"}]},
+        {"licences": [1]},
+    ],
+)
+def test_a_malformed_entry_of_a_list_is_named(folder: Path, changes: dict[str, Any]) -> None:
+    rewrite(folder, **changes)
+    (key,) = changes
+    with pytest.raises(InputError, match=rf"unimc\.json: {key} must be a list of .*, not "):
+        load(folder)
+
+
+def test_a_count_that_is_not_on_record_is_none(folder: Path) -> None:
+    rewrite(folder, trained_on=[{"task": "x", "split": "train"}, {"task": "y", "rows": None}])
+    assert len(load(folder).trained_on) == 2
 
 
 def test_a_format_of_a_later_version_is_refused(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +11,7 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unimc import InputError, MultipleChoiceExample
+from unimc import InputError, MultipleChoiceExample, encoding
 from unimc.encoding import Encoder, Encoding, Layout
 from unimc.tokenization import InertTokenizer
 
@@ -157,6 +158,63 @@ def test_other_orders_of_the_same_options_do_not_fill_the_memory(monkeypatch: py
     for order in permutations(tiny.WORDS[:5]):
         made(MultipleChoiceExample(list(order), "what", "it"))
     assert len(made._checked) <= 20 + 1
+
+
+def test_of_options_a_digest_is_remembered_and_of_long_texts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many long options, in ever new orders, would fill the memory."""
+    monkeypatch.setattr("unimc.encoding._CACHED_LENGTH", 20)
+    made = encoder()
+    options = [f"{word} soup" for word in tiny.WORDS[:5]]
+    examples = [MultipleChoiceExample([*order, "rain " * 9], "what " * 9, "it") for order in permutations(options)]
+    assert [made(one) for one in examples] == [encoder()(one) for one in examples]
+    assert {len(digest) for digest in made._checked} == {16}
+    assert len(made._checked) == len(examples)
+    assert made._known.keys() == set(options)
+
+
+def test_other_options_have_another_digest() -> None:
+    lists = [("a", "b"), ("b", "a"), ("ab",), ("a, b",), ("a', 'b",), ("a", "b", "c"), ("a\x00b",), ("汤",)]
+    assert len({encoding._digest(one) for one in lists}) == len(lists)
+
+
+def test_what_another_thread_clears_is_still_there_for_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unimc.encoding._CACHED_TEXTS", 3)
+    made = encoder()
+    examples = [
+        MultipleChoiceExample([word, f"{word} soup"], question, "it")
+        for word, question in zip(tiny.WORDS[:4], ("what", "what", "what", "is"), strict=True)
+    ]
+    first, second, *others = examples
+    expected = [encoder()(one) for one in examples]
+    tokenised, found = made.tokenizer, [made(first)]
+
+    class Interrupted:
+        """A tokenizer during whose call another thread asks for the other examples, and so clears what was known."""
+
+        def __call__(self, texts: Any) -> Any:
+            monkeypatch.setattr(made, "tokenizer", tokenised)
+            with ThreadPoolExecutor(1) as thread:
+                after = thread.submit(lambda: [made(one) for one in others]).result(20)
+            assert "what" not in made._known
+            found.extend(after)
+            return tokenised(texts)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(tokenised, name)
+
+    monkeypatch.setattr(made, "tokenizer", Interrupted())
+    found.insert(1, made(second))
+    assert found == expected
+
+
+def test_several_threads_share_an_encoder_whose_cache_is_always_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unimc.encoding._CACHED_TEXTS", 2)
+    made = encoder()
+    examples = [MultipleChoiceExample([word, f"{word} soup"], "what", "it") for word in tiny.WORDS[:8]]
+    expected = [encoder()(one) for one in examples]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: [made(one) for one in examples], range(8)))
+    assert found == [expected] * 8
 
 
 @given(EXAMPLES, st.integers(12, 60), st.integers(12, 60))

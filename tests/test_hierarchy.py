@@ -68,8 +68,31 @@ def test_a_tree_of_one_floor_is_a_list_of_options(model: UniMC) -> None:
         ({"a > b": None}, "must be a text without '>'"),
         ({"a": {"": None}}, "label '' below 'a' must be a text"),
         (["a", "a"], "a label is given twice"),
+        (
+            {"shop": ["a", {"b": ["c", "d"]}]},
+            r"label \{'b': \['c', 'd'\]\} below 'shop' must be a text; write",
+        ),
+        (["a", ["b"]], r"label \['b'\] must be a text"),
     ],
 )
 def test_what_is_no_tree_is_said(tree: Any, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         list(nodes(tree))
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        ("你好吗", r"texts must be a list of texts, not str; write \['你好吗'\]"),
+        ({"你好吗"}, "texts must be a list of texts, not set"),
+    ],
+)
+def test_one_text_is_no_list_of_its_characters(model: UniMC, texts: Any, problem: str, flat: bool) -> None:
+    with pytest.raises(InputError, match=problem):
+        classify(model, texts, TREE, language="zh", flat=flat)
+
+
+def test_texts_that_can_be_read_only_once_will_do(model: UniMC) -> None:
+    texts = ["下雨了。", "足球赛"]
+    assert classify(model, (text for text in texts), TREE, language="zh") == classify(model, texts, TREE, language="zh")

@@ -13,6 +13,7 @@ import tiny
 import torch
 
 from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
+from unimc.checkpoint import load
 from unimc.collation import collate
 
 TEXTS = ["The soup was cold.", "外面下雨，火车晚", "A goal, late, and then music: it was very good!"]
@@ -287,10 +288,21 @@ def spied(model: UniMC, text: str, options: list[str], **settings: Any) -> str:
         ("外面下雨", ["food", "sport"], "zh"),
         ("3 : 2 !", ["足球", "天"], "zh"),
         ("3 : 2 !", ["sport", "food"], "en"),
+        ("The sign 中 was on the box of soup", ["food", "sport"], "en"),
+        ("外面下雨，去 Starbucks 喝 coffee", ["food", "sport"], "zh"),
     ],
 )
 def test_the_language_is_told_by_the_script(model: UniMC, text: str, options: list[str], language: str) -> None:
     assert spied(model, text, options) == language
+
+
+def test_logits_that_are_no_numbers_are_no_answer(bert_folder: Path) -> None:
+    """Half precision that overflows gives them; the first option would be the best of nan."""
+    broken = load(bert_folder)
+    with torch.no_grad():
+        next(broken.model.parameters()).fill_(float("nan"))
+    with pytest.raises(InputError, match="the model's logits are no numbers"):
+        UniMC(broken).classify("the soup", ["food", "sport"])
 
 
 def test_a_language_given_rules(model: UniMC) -> None:
@@ -397,3 +409,18 @@ def test_a_path_or_its_text_will_do(bert_folder: Path) -> None:
 def test_an_unknown_backend_is_refused(bert_folder: Path) -> None:
     with pytest.raises(InputError, match="backend 'tensorflow' is not known; use"):
         UniMC.from_pretrained(bert_folder, backend="tensorflow")
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("bogus", r"^device 'bogus' can't be used here \(.+\); try cpu$"), ("cuda:99", "^device 'cuda:99' can't be used"),
+     ("meta", "^device 'meta' can't be used here"), (torch.device("cuda:99"), "^device 'cuda:99' can't be used")],
+)  # fmt: skip
+def test_a_device_that_is_not_there_is_refused(bert_folder: Path, device: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        UniMC.from_pretrained(bert_folder, device=device)
+
+
+def test_a_device_that_nobody_knows_is_refused_by_every_backend(bert_folder: Path) -> None:
+    with pytest.raises(InputError, match="device 'bogus' can't be used here"):
+        UniMC.from_pretrained(bert_folder, device="bogus", backend="onnx")

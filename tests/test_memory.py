@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unimc import InputError, MultipleChoiceExample, Prediction, UniMC
+from unimc.chunks import chunked
 
 
 def example(words: int, options: tuple[str, ...] = ("sport", "food", "音乐")) -> MultipleChoiceExample:
@@ -121,6 +122,15 @@ def test_a_generator_is_read_ahead_so_far_and_no_further(
 
     ahead = [read - done for done, _ in enumerate(model.predict(many(), batch_size=2, windows=windows))]
     assert ahead == [left for size in chunks for left in range(size, 0, -1)]
+
+
+def test_options_and_question_count_for_what_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unimc.chunks._CHARACTERS", 100)
+    for asked in (
+        MultipleChoiceExample(["a" * 20, "b" * 20], passage="0123456789"),
+        MultipleChoiceExample(["a", "b"], question="c" * 38, passage="0123456789"),
+    ):
+        assert [len(chunk) for chunk in chunked([asked] * 5, 32)] == [2, 2, 1]
 
 
 def test_what_was_read_and_answered_is_let_go(model: UniMC) -> None:

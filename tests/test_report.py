@@ -13,7 +13,7 @@ import terminal
 from evaluated import TOPICS, evaluation, riddles, sure, tags, topics
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from unimc import confusion, cost, document_html, document_markdown, fonts, inert, mistakes, plots, report
+from unimc import confusion, cost, document_html, document_markdown, fonts, inert, mistakes, plots, report, sizes
 from unimc.document import Document, Items, Marked, Paragraph, Picture, Section
 from unimc.evaluation import Evaluation
 
@@ -302,3 +302,13 @@ def test_a_picture_is_within_the_page_and_beside_the_markdown() -> None:
     document = Document("one", [Picture("a.png", "what it shows")])
     assert "![what it shows](a.png)" in document_markdown.written(document)
     assert 'src="data:image/png;base64,UE5H" alt="what it shows"' in document_html.written(document, {"a.png": b"PNG"})
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, ""), (999, "999"), (999.6, "1K"), (999_499, "999K"), (999_600, "1M"), (22_714_000, "22.7M"),
+     (999_999_999, "1B"), (1.3e9, "1.3B"), (2e12, "2000B")],
+)  # fmt: skip
+def test_a_count_is_rounded_before_its_unit_is_chosen(count: float | None, text: str) -> None:
+    assert sizes.short(count) == text
+    assert (sizes.parsed(text) or 0) == pytest.approx(count or 0, rel=0.01)

@@ -15,7 +15,7 @@ import serving
 import tiny
 from serving import ASKED, JSON
 
-from unimc import UniMC
+from unimc import InputError, UniMC
 from unimc.serving import server
 
 
@@ -25,6 +25,12 @@ def test_small_answers_are_sent_at_once() -> None:
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("host", ["127..0.0.1", "a" * 64, f"{'a' * 64}.example"])
+def test_a_name_that_can_be_no_hosts_is_refused(host: str) -> None:
+    with pytest.raises(InputError, match=rf"^can't listen on {host}, port 8000 \(.+\); choose another --port or"):
+        server.bound(host, 8000)
 
 
 def test_a_connection_that_says_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

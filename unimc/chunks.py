@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from unimc.example import InputError, MultipleChoiceExample, in_order
 
 _BATCHES = 64  # batches' worth of examples that are read ahead and sorted by length together,
-_CHARACTERS = 1 << 20  # of as many characters at most: long texts become many rows, and all are held at once
+_CHARACTERS = 1 << 20  # of as many characters at most: long texts, or many options, become many rows, all held at once
 
 
 def chunked(examples: Iterable[MultipleChoiceExample], batch_size: int) -> Iterator[list[MultipleChoiceExample]]:
@@ -29,7 +29,8 @@ def _chunks(examples: Iterator[MultipleChoiceExample], most: int) -> Iterator[li
             kind = type(example).__name__
             raise InputError(f"example {number} is {kind}, not a MultipleChoiceExample; plain texts are for classify")
         chunk.append(example)
-        characters += len(example.passage) + len(example.textb)
+        texts = (example.question, example.passage, example.textb, *example.options)
+        characters += sum(map(len, texts))
         if len(chunk) == most or characters >= _CHARACTERS:
             yield chunk
             chunk, characters = [], 0

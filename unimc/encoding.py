@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from unimc.budget import PASSAGE_FLOOR, Budgets, Lengths, fit, groups
 from unimc.example import InputError, MultipleChoiceExample, shown, whole_number
@@ -19,7 +20,7 @@ from unimc.windows import check_stride, fit_window, starts
 SHARED, PADDING = 0, -1
 """`option_ids` of tokens that every token sees, and of tokens that none sees."""
 
-_CACHED_TEXTS = 4096
+_CACHED_TEXTS, _CACHED_LENGTH = 4096, 512  # how many are remembered, and the most characters of each
 _SHORTEST = 5  # CLS, O-MASK, one token, SEP and the passage's SEP
 
 
@@ -104,9 +105,10 @@ class Encoder:
         self.max_length = whole_number("max_length", max_length)
         if self.max_length < _SHORTEST:
             raise InputError(f"max_length is {shown(max_length)}; the shortest row takes {_SHORTEST} tokens")
-        # Texts that come back row after row (the options and the question of a classification task).
+        # Texts that come back row after row (the options and the question of a classification task), and digests of
+        # options that are known to differ. Several threads may ask: what one of them needs it has in hands of its own.
         self._known: dict[str, Ids[int]] = {}
-        self._checked: set[tuple[str, ...]] = set()
+        self._checked: set[bytes] = set()
 
     @property
     def budgets(self) -> Budgets:
@@ -249,16 +251,20 @@ class Encoder:
             self._known.clear()
             self._checked.clear()
         often = dict.fromkeys(text for example in examples for text in (*example.options, example.question))
-        new = [text for text in often if text not in self._known]
+        known = {text: found for text in often if (found := self._known.get(text)) is not None}
+        new = [text for text in often if text not in known]
         ids = iter(self.tokenizer([*new, *(text for one in examples for text in (one.passage, one.textb))]))
-        self._known.update(zip(new, ids, strict=False))  # what is left of `ids` are the passages and textbs
-        made = []
+        known.update(zip(new, ids, strict=False))  # what is left of `ids` are the passages and textbs
+        self._known.update((text, known[text]) for text in new if len(text) <= _CACHED_LENGTH)
+        made, distinct = [], set()
         for example in examples:
-            options = tuple(self._known[option] for option in example.options)
-            if example.options not in self._checked:
-                self._distinct(example, options, "to this tokenizer")
-                self._checked.add(example.options)
-            parts = Parts(options, self._known[example.question], passage=next(ids), textb=next(ids))
+            options = tuple(known[option] for option in example.options)
+            if example.options not in distinct:
+                if (digest := _digest(example.options)) not in self._checked:
+                    self._distinct(example, options, "to this tokenizer")
+                    self._checked.add(digest)
+                distinct.add(example.options)
+            parts = Parts(options, known[example.question], passage=next(ids), textb=next(ids))
             if not (parts.question or parts.passage or parts.textb):
                 raise _unfit(example, "its texts have no tokens in this vocabulary; the model needs something to read")
             made.append(parts)
@@ -280,6 +286,11 @@ class Encoder:
 
 
 _TEXTS = ("question", "passage", "textb")
+
+
+def _digest(options: tuple[str, ...]) -> bytes:
+    """What is remembered of options: their own texts, in ever new orders, would fill the memory."""
+    return blake2b(repr(options).encode(), digest_size=16).digest()
 
 
 def _unfit(example: MultipleChoiceExample, problem: str) -> FitError:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unimc.example import InputError
+from unimc.example import InputError, in_order, shown
 from unimc.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ def nodes(tree: Tree | Sequence[str], path: tuple[str, ...] = ()) -> Iterator[No
     where = f" below {SEPARATOR.join(path)!r}" if path else ""
     if isinstance(tree, str) or not isinstance(tree, Mapping | Sequence) or not tree:
         raise InputError(f"labels{where} must be a mapping or a list with at least one label, not {tree!r}")
+    for label in tree:  # before a list of them becomes keys
+        if isinstance(label, Mapping | Sequence) and not isinstance(label, str):
+            raise InputError(
+                f"label {shown(label)}{where} must be a text; write labels that have labels of their own as a mapping, "
+                "{label: [labels below it]}, with None below those that have none"
+            )
     entries: Mapping[str, Any] = tree if isinstance(tree, Mapping) else dict.fromkeys(tree)
     if len(entries) < len(tree):
         raise InputError(f"a label{where} is given twice")
@@ -92,8 +98,12 @@ def classify(
         question. `truncated` counts the longest cut, `rows` all rows.
 
     Raises:
-        InputError: if the tree is not valid, or as `UniMC.classify`.
+        InputError: if the tree is not valid, the texts are one text, or as `UniMC.classify`.
     """
+    if not in_order(texts):
+        advice = f"; write [{shown(texts)}]" if isinstance(texts, str) else ""
+        raise InputError(f"texts must be a list of texts, not {type(texts).__name__}{advice}")
+    texts = list(texts)
     asked = list(nodes(tree))
     if flat:
         return model.classify(texts, _all_leaves(asked), question=question, language=language, batch_size=batch_size)

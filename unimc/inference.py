@@ -12,6 +12,7 @@ import torch
 from unimc import bundled
 from unimc.answer_rule import AnswerRule, Threshold
 from unimc.backends import Backend
+from unimc.backends.device import check_device, known_device
 from unimc.backends.onnx import OnnxBackend
 from unimc.backends.torch import TorchBackend
 from unimc.calibration import Calibration
@@ -89,11 +90,14 @@ class UniMC:
         # Resolved here, and not by `load` alone: other backends read files beside the weights.
         name_or_path = bundled.default() if name_or_path is None else bundled.resolve(name_or_path)
         if backend == "onnx":
+            device = None if device is None else known_device(device)
             checkpoint = load(name_or_path, weights=False)
             runner = OnnxBackend.opened(name_or_path, checkpoint, device=device, dtype=dtype)
             return cls(checkpoint, runner, language=language, max_length=max_length)
         if backend != "torch":
             raise InputError(f"backend {shown(backend)} is not known; use 'torch' or 'onnx'")
+        if device is not None:
+            check_device(device)
         checkpoint = load(name_or_path, dtype=dtype)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         checkpoint.model.to(device)

@@ -50,8 +50,11 @@ class Prediction:
 
     @property
     def answer(self) -> str | None:
-        """Name of the best option; None if none holds."""
-        return self.names[self.label] if self.labels else None
+        """Name of the best option that holds; None if none does.
+
+        With a threshold for each option that need not be the option with the highest score.
+        """
+        return self.names[max(self.labels, key=self.scores.__getitem__)] if self.labels else None
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """Names and scores of the k best options, the best first, whether they hold or not.

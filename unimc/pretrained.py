@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from transformers.utils import logging
 from unimc.backbones import family_of
 from unimc.example import InputError
 
+_LAYER = re.compile(r"\.layers?\.\d+\.")
 GRAPH = "model.onnx"
 """The model for onnxruntime, in a folder that may have no other weights."""
 
@@ -81,7 +83,8 @@ def masked_lm(name: str, config: Any, dtype: torch.dtype, implementation: str) -
     """The masked language model of a folder or hub id, and whether all of its head was missing and is random now.
 
     Raises:
-        InputError: if its weights can't be read, or some are missing besides those of a whole head.
+        InputError: if its weights can't be read, some are missing besides those of a whole head, or there are layers
+            that the configuration leaves out.
     """
     try:
         with quiet():
@@ -101,6 +104,10 @@ def masked_lm(name: str, config: Any, dtype: torch.dtype, implementation: str) -
         raise InputError(
             f"{name}: the weights can't be read; the file may be cut short or of another model ({first_line(error)})"
         ) from error
+    if deeper := sorted(key for key in report["unexpected_keys"] if _LAYER.search(key)):
+        raise InputError(
+            f"{name}: the file has layers that its configuration doesn't ({deeper[0]}, …); config.json isn't its own"
+        )
     family = family_of(config)
     missing = sorted(report["missing_keys"])
     words = backbone.get_input_embeddings().weight

@@ -39,7 +39,7 @@ def score(
         pack: put rows together up to so many tokens; None packs none.
 
     Raises:
-        InputError: if not even one row fits the device's memory.
+        InputError: if not even one row fits the device's memory, or the model gives what is no number.
     """
     together = packs([len(row) for row in rows], pack) if pack else [[row] for row in range(len(rows))]
     packed = [joined([rows[row] for row in pack_rows]) for pack_rows in together]
@@ -48,6 +48,8 @@ def score(
     found: list[YesNo] = [([], [])] * len(rows)
     for chosen, logits in _batches(backend, packed, pad, batch_size, max_tokens):
         answers = logits.gather(1, torch.cat([of_option[number] for number in chosen]))  # (options, 2)
+        if not answers.isfinite().all():
+            raise InputError("the model's logits are no numbers: half precision that overflows, or damaged weights")
         start = 0
         for row in (row for number in chosen for row in together[number]):
             end = start + len(rows[row].options)

@@ -9,8 +9,10 @@ def short(count: float | None) -> str:
     """A count in three digits and a unit; empty if it isn't known."""
     if count is None:
         return ""
-    letter, unit = next(((letter, unit) for letter, unit in _UNITS.items() if count >= unit), ("", 1))
-    return f"{count / unit:.3g}{letter}"
+    rounded = float(f"{count:.3g}")  # before the unit is chosen: 999,600 is a million, not a thousand thousands
+    letter, unit = next(((letter, unit) for letter, unit in _UNITS.items() if rounded >= unit), ("", 1.0))
+    number = rounded / unit
+    return (f"{number:.3g}" if number < 1000 else f"{number:.0f}") + letter
 
 
 def parsed(text: str | float | None) -> float | None:

@@ -13,7 +13,9 @@ Options = Sequence[str] | Mapping[str, str]
 """Options alone, or names with the wordings that the model reads."""
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_LATIN = re.compile(r"[A-Za-z]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+_LEAST_HAN = 0.2
+"""Share of Han characters among these and the words in Latin letters: an English text may hold some Chinese names."""
 
 
 def examples_of(
@@ -79,11 +81,12 @@ def _told_from(texts: Sequence[str], answers: Answers) -> str:
     """The language by its script, among those the checkpoint has answer pieces for."""
     words = " ".join(text for text in texts if isinstance(text, str))  # what is no text is refused later, by its name
     languages = answers.languages
-    if _HAN.search(words) and not (len(languages) == 1 and _LATIN.search(words)):
+    han, latin = len(_HAN.findall(words)), len(_LATIN.findall(words))
+    if han and (not latin or (len(languages) > 1 and han > _LEAST_HAN * (han + latin))):
         answers["zh"]  # a vocabulary without Chinese would read it as unknown pieces, and answer all the same
         return "zh"
     if len(languages) == 1:
         return languages[0]
-    if _LATIN.search(words):
+    if latin:
         return "en"
     raise InputError(f"can't tell the language of {shown(words[:40])}; give language= one of {', '.join(languages)}")

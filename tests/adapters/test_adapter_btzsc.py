@@ -108,9 +108,11 @@ def test_the_report_learns_name_type_device_and_precision(bert_folder: Path) -> 
         (["rain", ""], LABELS, "text 1 is empty"),
         (TEXTS, ["food", "food"], "option 'food' is given twice"),
         (TEXTS, [], "no options"),
+        ("rain", LABELS, "texts must be a list of texts, not str"),
+        (TEXTS, set(LABELS), "labels must be a list of texts, not set"),
     ],
 )
-def test_wrong_input_is_named(model: UniMC, texts: list[str], labels: list[str], message: str) -> None:
+def test_wrong_input_is_named(model: UniMC, texts: Any, labels: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         BTZSCModel(model).predict(texts, labels)
 

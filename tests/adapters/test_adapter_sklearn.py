@@ -116,6 +116,12 @@ def test_question_language_and_length_reach_the_model(model: UniMC) -> None:
     assert model.encoder.max_length != 40  # the one given is as it was
 
 
+def test_an_opened_model_of_another_length_keeps_its_settings(model: UniMC) -> None:
+    model.max_tokens, model.pack = 77, 40
+    other = ZeroShotClassifier(model, max_length=40).fit(None, CLASSES).model_
+    assert (other.max_tokens, other.pack, other.encoder.max_length) == (77, 40, 40)
+
+
 @pytest.mark.parametrize("kind", [tuple, np.array, pd.Series, lambda texts: np.array(texts, dtype=object)])
 def test_texts_come_in_every_form_of_a_column(fitted: ZeroShotClassifier, kind: Any) -> None:
     assert fitted.predict_proba(kind(TEXTS)) == pytest.approx(fitted.predict_proba(TEXTS))
@@ -127,6 +133,7 @@ def test_texts_come_in_every_form_of_a_column(fitted: ZeroShotClassifier, kind: 
         pytest.param("外面下雨", "X must be a list of texts, not str", id="a-string"),
         pytest.param(None, "X must be a list of texts, not NoneType", id="none"),
         pytest.param([], "X holds no texts", id="empty"),
+        pytest.param(set(TEXTS), "X must be a list of texts, not set", id="a-set"),
         pytest.param(np.array([TEXTS]), "X has 2 dimensions; give one column", id="a-table"),
         pytest.param(pd.DataFrame({"text": TEXTS}), "X has 2 dimensions; give one column", id="a-frame"),
         pytest.param(csr_array(np.eye(3)), "X has 2 dimensions; give one column", id="sparse"),

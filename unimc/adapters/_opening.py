@@ -17,7 +17,7 @@ def opened(model: UniMC | str | Path | None, max_length: int | None = None) -> U
     Args:
         model: an opened model, or what `UniMC.from_pretrained` opens.
         max_length: the most tokens in a row; the model's own if None. An opened model is not changed by it: another
-            with the same weights is returned.
+            with the same weights and settings is returned.
 
     Raises:
         InputError: if it can't be opened, or is something else.
@@ -27,7 +27,9 @@ def opened(model: UniMC | str | Path | None, max_length: int | None = None) -> U
     if isinstance(model, UniMC):
         if max_length is None:
             return model
-        return UniMC(model.checkpoint, model.backend, language=model.language, max_length=max_length)
+        other = UniMC(model.checkpoint, model.backend, language=model.language, max_length=max_length)
+        other.max_tokens, other.pack = model.max_tokens, model.pack
+        return other
     if model is not None and not isinstance(model, str | Path):
         raise InputError(f"model must be a folder, a hub id or a UniMC, not {type(model).__name__}")
     return UniMC.from_pretrained(model, max_length=max_length)

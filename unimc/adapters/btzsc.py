@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unimc.adapters._opening import opened
-from unimc.example import InputError
+from unimc.example import InputError, in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,9 +61,13 @@ class BTZSCModel:
             batch_size: the most rows in a batch.
 
         Raises:
-            InputError: if a text or label is empty, or a label is given twice.
+            InputError: if texts or labels are in no order, one of them is empty, or a label is given twice.
         """
         import numpy as np
+
+        for name, given in (("texts", texts), ("labels", labels)):
+            if not in_order(given):
+                raise InputError(f"{name} must be a list of texts, not {type(given).__name__}")
 
         found = self.unimc.classify(
             list(texts), list(labels), question=self.question, language=self.language, batch_size=batch_size

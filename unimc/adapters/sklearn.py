@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
 
 from unimc.adapters._opening import opened
-from unimc.example import InputError
+from unimc.example import InputError, in_order
 
 if TYPE_CHECKING:
     from unimc.calibration import Calibration
@@ -158,11 +158,11 @@ def _wordings(classes: NDArray[Any], options: object) -> list[str]:
 
 
 def _texts(given: Any) -> list[str]:
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise InputError(f"X must be a list of texts, not {type(given).__name__}")
     dimensions = getattr(given, "ndim", 1)
     if dimensions != 1:
         raise InputError(f"X has {dimensions} dimensions; give one column of texts")
+    if not in_order(given):
+        raise InputError(f"X must be a list of texts, not {type(given).__name__}")
     texts = list(given)
     if not texts:
         raise InputError("X holds no texts; give at least one")

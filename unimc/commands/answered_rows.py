@@ -35,7 +35,8 @@ class Columns:
     def of(self, answer: Prediction) -> dict[str, Any]:
         """Those of an answer."""
         held = [answer.names[label] for label in answer.labels]
-        values: list[Any] = [held if self.multi_label else answer.answer, round(answer.scores[answer.label], 4)]
+        best = max(answer.labels or (answer.label,), key=answer.scores.__getitem__)
+        values: list[Any] = [held if self.multi_label else answer.answer, round(answer.scores[best], 4)]
         values.append({name: round(score, 4) for name, score in zip(answer.names, answer.scores, strict=True)})
         values += [[name for name, _ in answer.top(self.top_k)]] if self.top_k else []
         return dict(zip(self.names, [*values, answer.truncated, *([None] if self.skips else [])], strict=True))

@@ -98,10 +98,9 @@ def check_device(device: str | None) -> None:
     """Raises `InputError` for a device that torch doesn't know or that this machine lacks."""
     if device is None:
         return
-    import torch
+    from unimc.backends.device import check_device as check
 
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"--device {device!r} can't be used here ({reason}); try cpu") from error
+        check(device)
+    except InputError as error:
+        raise InputError(f"--{error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from unimc.serving.guard import Guard
 from unimc.serving.limits import Limits
 from unimc.serving.mistakes import read
 from unimc.serving.page import files
-from unimc.serving.schema import Answer, Health, ModelInfo, Models, Problem, request_model
+from unimc.serving.schema import Answer, Asked, Health, ModelInfo, Models, Problem, request_model
 
 if TYPE_CHECKING:
     from unimc.inference import UniMC
@@ -69,6 +70,9 @@ class Service:
             calibrations=list(model.checkpoint.calibration),
         )
         self._inside = 0
+        # Reading a large request and writing its answer take a while, in which others are to be answered. One thread:
+        # several would take turns with this one for longer, and finish no earlier.
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="unimc-asked")
 
     async def classify(self, request: Request) -> bytes:
         """The answer to a request, as JSON.
@@ -81,14 +85,17 @@ class Service:
             raise RefusedError(503, "too many requests wait; try again in a second", _RETRY)
         self._inside += 1
         try:
-            asked = read(self.form, await self._body(request))
-            examples = Examples.of(asked, self.model, self.limits)
-            found = examples.answers(await self._answered(request, examples))
+            body = await self._body(request)
+            aside = asyncio.get_running_loop().run_in_executor
+            asked, examples = await aside(self._aside, self._read, body)
+            found = await self._answered(request, examples)
+            return await aside(self._aside, _written, asked, examples, found)
         finally:
             self._inside -= 1
-        fields = [one.to_dict() for one in found]
-        answer = fields[0] if isinstance(asked.texts, str) else fields
-        return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+
+    def _read(self, body: bytes) -> tuple[Asked, Examples]:
+        asked = read(self.form, body)
+        return asked, Examples.of(asked, self.model, self.limits)
 
     async def _body(self, request: Request) -> bytes:
         """The body, of which never more is read than is allowed, nor longer."""
@@ -137,6 +144,12 @@ class Service:
         finally:
             gone.cancel()
             answer.cancel()
+
+
+def _written(asked: Asked, examples: Examples, found: list[Prediction]) -> bytes:
+    # Each by itself: while one is written, no other thread runs.
+    each = [json.dumps(one.to_dict(), ensure_ascii=False, allow_nan=False) for one in examples.answers(found)]
+    return (each[0] if isinstance(asked.texts, str) else f"[{', '.join(each)}]").encode()
 
 
 async def _gone(request: Request) -> None:

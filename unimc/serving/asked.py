@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class Examples:
         language = model.language if asked.language is None else asked.language
         if language is not None:
             model.answers[language]
-        examples = examples_of(asked.texts_listed, asked.options, asked.question, language, model.answers)
+        examples = _examples(asked, language, model)
         names = examples[0].names  # all texts have the same
         zeros = [0.0] * len(names)
         if found is not None:
@@ -68,3 +69,23 @@ class Examples:
             label, labels = rule.answer(one.names, one.scores, one.margins)
             answered.append(replace(one, label=label, labels=labels))
         return answered
+
+
+def _examples(asked: Asked, language: str | None, model: UniMC) -> list[MultipleChoiceExample]:
+    """What `examples_of` makes of a request, or says of it; the options, which all texts share, are checked once.
+
+    Checked for each of a thousand texts, a few hundred options would take a second.
+    """
+    texts, question, answers = asked.texts_listed, asked.question, model.answers
+    (first,) = examples_of(texts[:1], asked.options, question, language, answers)
+    # The other texts are checked, and their languages told, by the same words: with all options in one.
+    words = [" ".join(first.options)]
+    return [first, *(_sharing(first, one) for one in examples_of(texts, words, question, language, answers)[1:])]
+
+
+def _sharing(first: MultipleChoiceExample, other: MultipleChoiceExample) -> MultipleChoiceExample:
+    """Another example, with the options of the first; both have been checked, and nothing is checked again."""
+    made = copy(first)
+    for name in ("passage", "language", "id"):
+        object.__setattr__(made, name, getattr(other, name))  # which is how a frozen one is filled
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -22,6 +23,7 @@ _WANTED = {
     "calibration": "the name of a calibration",
 }
 _ENTRIES = {"texts": "a text", "options": "a text", "threshold": "a probability from 0 to 1"}
+_NAME = 100  # characters of a field's name that are compared with those there are
 _MARKS = (ONE, LIST, OBJECT, NULL, "[key]")
 _KINDS = {bool: "true or false", str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
@@ -34,12 +36,32 @@ def read(form: type[Asked], body: bytes) -> Asked:
         body: JSON.
 
     Raises:
-        InputError: if it is no JSON or of another form; about the first thing that is wrong.
+        InputError: if it is no JSON or of another form, or gives something twice; about the first thing that is wrong.
     """
     try:
-        return form.model_validate_json(body)
+        asked = form.model_validate_json(body)
     except ValidationError as error:
         raise InputError(_line(error.errors(include_url=False)[0], body)) from None
+    if twice := _twice(body):
+        raise InputError(f"{_where(twice)} is given twice; give it once")
+    return asked
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object of JSON with all that stands in it: of a name given twice a dict keeps the last."""
+
+
+def _twice(body: bytes) -> list[str]:
+    """Where in a valid request a name stands for the second time; empty if nowhere."""
+    fields = json.loads(body.decode(), object_pairs_hook=_Pairs)
+    inner = [([field], value) for field, value in fields if isinstance(value, _Pairs)]
+    for place, pairs in [([], fields), *inner]:
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                return [*place, name]
+            seen.add(name)
+    return []
 
 
 def _line(error: Mapping[str, Any], body: bytes) -> str:
@@ -53,7 +75,7 @@ def _line(error: Mapping[str, Any], body: bytes) -> str:
         return f"the body is {_kind(given)}; send a JSON object with texts and options"
     field, where = str(place[0]), _where(place)
     if kind == "extra_forbidden":
-        close = get_close_matches(field, _WANTED, n=1)
+        close = get_close_matches(field[:_NAME], _WANTED, n=1)
         return f"unknown field {shown(field)}; " + (f"did you mean {close[0]!r}?" if close else f"use {_fields()}")
     wanted = _WANTED[field] if len(place) == 1 else _ENTRIES[field]
     if kind == "missing":

@@ -12,6 +12,8 @@ from unimc.serving.limits import Limits
 ONE, LIST, OBJECT, NULL = "<one>", "<list>", "<object>", "<null>"
 """The forms that a field can take; pydantic puts these names into the place of an error."""
 _TEXT_WITHIN = r"\S"
+_NAME = 200
+"""The most characters of a language or calibration: of one that isn't there the closest is looked for."""
 
 
 class Answer(BaseModel):
@@ -65,7 +67,7 @@ class Models(BaseModel):
 class Asked(BaseModel):
     """Texts and the options that each of them is judged by."""
 
-    # Of what people ask nothing is kept, not even for speed: pydantic would remember short texts.
+    # The texts that people ask about are not kept, not even for speed: pydantic would remember short ones.
     model_config = ConfigDict(extra="forbid", strict=True, cache_strings="keys")
 
     texts: Any
@@ -166,4 +168,5 @@ def _form(value: object) -> str:
 def _known(names: Sequence[str]) -> Any:
     """A text or null; the description lists what it can be, and the model says what is wrong with another."""
     typed: Any = Annotated
-    return typed[str, Field(json_schema_extra={"enum": list(names)} if names else {})] | None
+    most = max(_NAME, *map(len, names), 0)
+    return typed[str, Field(max_length=most, json_schema_extra={"enum": list(names)} if names else {})] | None

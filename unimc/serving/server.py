@@ -29,9 +29,12 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         made = socket.create_server((host, port), family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         # `create_server` says the address again; a name that is not found has a reason of its own.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        if isinstance(error, UnicodeError):  # of the codec for names in other scripts
+            reason: object = "a part of the name, between dots, is empty or too long"
+        else:
+            reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise InputError(f"can't listen on {host}, port {port} ({reason}); choose another --port or --host") from None
     # Head and body of an answer are written apart: without this the second waits 40 ms for the client's nod. asyncio
     # sets it for sockets of its own making only; accepted ones have it from here.

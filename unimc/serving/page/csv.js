@@ -20,14 +20,22 @@ function separatorOf(text) {
   return Object.keys(counts).reduce((best, one) => (counts[one] > counts[best] ? one : best));
 }
 
-// Rows of cells; empty lines are no rows.
+// Without empty lines; but between the rows of a table of one column such a line is an empty cell, written as a
+// spreadsheet writes it.
+function withoutEmpty(rows) {
+  const full = (row) => row.length > 0;
+  if (rows.some((row) => row.length > 1)) return rows.filter(full);
+  return rows.slice(Math.max(0, rows.findIndex(full)), rows.findLastIndex(full) + 1).map((row) => (full(row) ? row : [""]));
+}
+
+// Rows of cells.
 export function parse(given) {
   const text = given.replace(/^\ufeff/, "");
   const separator = separatorOf(text);
   const rows = [];
-  let row = [], cell = "", quoted = false, wasQuoted = false, opened = 0;
+  let row = [], cell = "", quoted = false, wasQuoted = false;
   const endRow = () => {
-    if (row.length || cell || wasQuoted) rows.push([...row, cell]);
+    rows.push(row.length || cell || wasQuoted ? [...row, cell] : []);
     row = []; cell = ""; wasQuoted = false;
   };
   for (let at = 0; at < text.length; at += 1) {
@@ -36,15 +44,16 @@ export function parse(given) {
       if (letter !== '"') cell += letter;
       else if (text[at + 1] === '"') { cell += '"'; at += 1; }
       else quoted = false;
-    } else if (letter === '"' && cell === "" && !wasQuoted) { quoted = true; wasQuoted = true; opened = rows.length + 1; }
+    } else if (letter === '"' && cell === "" && !wasQuoted) { quoted = true; wasQuoted = true; }
     else if (letter === separator) { row.push(cell); cell = ""; wasQuoted = false; }
     else if (letter === "\n") endRow();
     else if (letter === "\r" && (text[at + 1] === "\n" || at + 1 === text.length)) continue;
     else cell += letter;
   }
-  if (quoted) throw new CsvError("openQuote", { n: opened });
   endRow();
-  return rows;
+  const found = withoutEmpty(rows);
+  if (quoted) throw new CsvError("openQuote", { n: found.length }); // the last: all that follows is in it
+  return found;
 }
 
 // The columns' names and the rows below them, all of one width.
