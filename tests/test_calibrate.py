@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import launching
 import numpy as np
@@ -159,6 +160,22 @@ def test_a_file_may_hold_the_labels(calibrate: Calibrate, model: Path, tmp_path:
     assert stored(model, "default").kind == ("multi" if several else "single")
     path.write_text(path.read_text(encoding="utf-8") + '\n{"文": "好", "类": "音乐"}', encoding="utf-8")
     assert "row 12 (from 0): column '类' is '音乐', which is none of the options (天气, 比赛)" in calibrate(*asked).err
+
+
+@pytest.mark.parametrize(
+    ("labelled", "problem"),
+    [(1, "too few rows have a label (1 of 12): all lie in one of the 5 parts"), (0, "none of 12 rows has a label")],
+)
+def test_a_threshold_needs_labels_in_two_parts(
+    calibrate: Calibrate, tmp_path: Path, labelled: int, problem: str
+) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"文": f"{TEXTS[0]} {number}", "类": ["天气"] if number < labelled else []} for number in range(12)]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    asked = path, "--options", "天气,比赛", "--text", "文", "--label", "类", "--multi-label"
+    with mock.patch("unimc.commands.calibrate._predicted", side_effect=AssertionError("too late")):
+        said = calibrate(*asked)
+    assert (said.code, problem in said.err) == (2, True), said.err
 
 
 # ---- what it is fitted on

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import terminal
-from compared import BAD, RIGHT, both, figures, given, pair, rewritten
+from compared import BAD, RIGHT, both, figures, given, pair, rewritten, written
 from evaluated import evaluation, sure, tags, topics
 
 
@@ -68,6 +69,36 @@ def test_settings_that_differ_are_named(tmp_path: Path) -> None:
         "Differing: weights; tokens in a row (128 in A, 64 in B); threshold (0.5 in A, 0.3 in B); "
         "wording of topics (default in A, 短 in B)"
     ) in said.out
+
+
+@pytest.mark.parametrize("rows", [40, 30])
+def test_other_texts_under_the_same_wording_are_named(tmp_path: Path, rows: int) -> None:
+    """Of all rows the fingerprints say it; where some are left out, the lines."""
+    task = topics(RIGHT)
+    edited = [replace(one, question="about what") for one in task.examples]
+    a, same = evaluation((task, given(BAD))), replace(task, examples=task.examples[:rows])
+    folder = written(tmp_path / "a", a)
+    for number, (other, said) in enumerate(
+        [(same, "nothing on record"), (replace(same, examples=edited[:rows]), "texts of topics")]
+    ):
+        b = written(tmp_path / str(number), evaluation((other, given(BAD[:rows]))))
+        found = terminal.unimc("compare", folder, b, "--resamples", 0, "--common")
+        assert f"Differing: {said}\n" in found.out, found.err
+
+
+def test_the_same_rows_in_another_order_are_the_same_texts(tmp_path: Path) -> None:
+    task = topics(RIGHT)
+    back = replace(task, examples=task.examples[::-1])
+    folders = both(tmp_path, evaluation((task, given(BAD))), evaluation((back, given(BAD[::-1]))))
+    assert "Differing: nothing on record" in terminal.unimc("compare", *folders, "--resamples", 0).out
+
+
+def test_a_folder_that_can_not_be_made_is_said_before_the_bootstrap(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with mock.patch("unimc.paired_figures.compared", side_effect=AssertionError("too late")):
+        for option, path in (("--output", "file/below"), ("--all", "file/below/rows.jsonl")):
+            said = terminal.unimc("compare", *folders, option, tmp_path / path)
+            assert (said.code, "check the path" in said.err) == (2, True), said.err
 
 
 def test_everything_is_written_to_the_folder(folders: tuple[Path, Path], tmp_path: Path) -> None:

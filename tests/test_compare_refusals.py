@@ -113,6 +113,15 @@ def test_a_folder_that_is_no_evaluation_is_refused(tmp_path: Path, folders: tupl
         pairing.read(folders[1])
 
 
+def test_new_rows_beside_old_figures_are_refused(folders: tuple[Path, Path]) -> None:
+    """The counts of rows agree, but another evaluation wrote the lines."""
+    (folders[0] / "predictions.jsonl").write_bytes((folders[1] / "predictions.jsonl").read_bytes())
+    with pytest.raises(
+        InputError, match=r"30 rows of topics \(test\) are right, results.json says 20; .*evaluate again"
+    ):
+        pairing.read(folders[0])
+
+
 def changed(**changes: Any) -> Callable[[list[dict[str, Any]]], None]:
     return lambda lines: lines[2].update(changes)
 
@@ -153,7 +162,7 @@ def test_a_line_that_is_no_json_is_refused(folders: tuple[Path, Path], content: 
         pairing.read(folders[0])
 
 
-@pytest.mark.parametrize("changes", [{"kind": "else"}, {"kind": []}, {"labels": None}, {"labels": [1]}, {"task": 1}])
+@pytest.mark.parametrize("changes", [{"kind": "else"}, {"kind": []}, {"labels": None}, {"labels": [1]}])
 def test_results_that_do_not_say_what_was_asked_are_refused(
     folders: tuple[Path, Path], changes: dict[str, Any]
 ) -> None:

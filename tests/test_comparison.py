@@ -66,6 +66,11 @@ def test_what_was_done_beyond_asking_once_is_said(key: str, said: str) -> None:
     assert own[2] == f"zero-shot, {said}"
 
 
+def test_windows_are_said() -> None:
+    *_, own = comparison.rows({**results("unseen", "unseen"), "windows": "max"}, SUITE)
+    assert own[2] == "zero-shot, windows"
+
+
 @pytest.mark.parametrize("name", suites.names())
 def test_a_suite_names_tasks_and_splits_that_there_are(name: str) -> None:
     suite = suites.get(name)

@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 from io import StringIO
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import tiny
@@ -210,6 +210,18 @@ def test_tasks_must_be_given_and_differ(model: UniMC) -> None:
         evaluate_tasks(model, [fixed(), fixed()])
     with pytest.raises(InputError, match="resamples is -1"):
         evaluate_task(model, fixed(), resamples=-1)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5])
+def test_a_seed_that_numpy_can_not_take_is_refused_at_once(seed: Any) -> None:
+    with pytest.raises(InputError, match="seed"):
+        evaluate_tasks(cast(UniMC, None), [fixed()], seed=seed)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_holds_at_least_one_row(batch_size: int) -> None:
+    with pytest.raises(InputError, match=f"batch_size is {batch_size}; it must be at least 1"):
+        predict_shard(cast(UniMC, None), fixed(), Shard(), batch_size=batch_size)
 
 
 def test_each_result_is_told_as_soon_as_it_is_there(model: UniMC) -> None:

@@ -157,8 +157,10 @@ def test_tables_of_an_evaluation_steer_no_terminal(hostile: Evaluation) -> None:
 def two(files: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The hostile evaluation, and one that is right everywhere else."""
     other = tmp_path_factory.mktemp("other")
-    for name in ("results.json", "predictions.jsonl"):
-        (other / name).write_bytes((files / name).read_bytes())
+    results = json.loads((files / "results.json").read_text(encoding="utf-8"))
+    for task in results["tasks"]:
+        task["correct"] = task["examples"]
+    (other / "results.json").write_text(json.dumps(results, ensure_ascii=False), encoding="utf-8")
     lines = json_lines(files / "predictions.jsonl")
     for line in lines:
         line["correct"] = True

@@ -79,6 +79,7 @@ CHAIN = (
     "answering",
     "evaluation",
     "robustness",
+    "results_reading",
     "results_files",
     "results_tables",
     "results_behaviour",

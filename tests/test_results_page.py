@@ -89,6 +89,54 @@ def test_models_that_answered_other_examples_are_marked(tmp_path: Path) -> None:
     assert "didn't answer the same examples" in text
 
 
+def test_the_mark_is_explained_under_other_tasks_too(tmp_path: Path) -> None:
+    other = task("新闻", examples=300, data_fingerprint="others")
+    text = page(tmp_path, evaluation(task("新闻")), evaluation(other, name="theirs", weights="b" * 64))
+    assert section(text, "Other tasks")[1][1] == r"1,200 / 300\*"
+    assert "didn't answer the same examples" in text
+
+
+def test_where_each_training_lacks_another_task_the_page_says_why_there_is_no_mean(tmp_path: Path) -> None:
+    one = evaluation(task("天气", 0.7), name="m-s0")
+    other = evaluation(task("task_b", 0.5, "validation"), name="m-s1", weights="b" * 64)
+    said = "m has no mean: none of its 2 trainings answered all; one or another was not evaluated on 晴, b."
+    assert said in page(tmp_path, one, other)
+
+
+def test_a_figure_that_is_not_defined_is_why_there_is_no_mean(tmp_path: Path) -> None:
+    undefined = task("天气", figures={"accuracy": {"value": None, "low": None, "high": None}})
+    text = page(tmp_path, evaluation(undefined, task("task_b", 0.5, "validation")))
+    assert "ours has no mean: no figure for 晴." in text
+
+
+def test_two_splits_of_a_task_are_told_apart_in_every_table(tmp_path: Path) -> None:
+    order = {"shuffles": 3, "asked": 120, "changed": 0, "largest_change": 1e-6}
+    each = {"each": {"default": {"value": 0.5}, "short": {"value": 0.4}}}
+    splits = "test", "validation"
+    text = page(
+        tmp_path,
+        evaluation(*(task("天气", split=split) for split in splits)),
+        robustness(*(task("天气", split=split, order=order, wordings=each) for split in splits)),
+    )
+    for title in ("Order of the options", "Wording", "Calibration"):
+        assert [row[0] for row in section(text, title)[1:]] == ["天气 (test)", "天气 (validation)"]
+    assert [row[0] for row in section(text, "Other tasks")[1:]] == ["天气 (validation)"]
+
+
+def test_another_wordings_calibration_stands_for_nothing(tmp_path: Path) -> None:
+    calibration = {"temperature": 2.0, "before": {}}
+    text = page(tmp_path, evaluation(task("天气")), evaluation(task("天气", variant="short", calibration=calibration)))
+    assert section(text, "Calibration")[1][4:] == ["–", "–"]
+
+
+def test_a_threshold_of_its_own_is_said_where_several_labels_may_hold(tmp_path: Path) -> None:
+    several = task("天气", kind="multi_label")
+    text = page(tmp_path, evaluation(several, task("新闻", kind="classification"), threshold=0.3))
+    assert section(text, "Two tasks")[1][7] == "unseen, threshold 0.3"
+    assert section(text, "Other tasks")[1][7] == "unseen"
+    assert section(page(tmp_path, evaluation(several, threshold=0.5)), "Two tasks")[1][7] == "unseen"
+
+
 def test_tasks_of_no_suite_stand_under_their_language(tmp_path: Path) -> None:
     text = page(tmp_path, evaluation(task("sst2", language="en"), task("新闻"), task("新闻", split="validation")))
     english, chinese = text.split("## Chinese")
@@ -151,7 +199,7 @@ def test_changed_answers_and_wordings_come_from_robustness_files(tmp_path: Path)
         "order": {"shuffles": 3, "asked": 120, "changed": 0, "largest_change": 1.26e-6},
         "wordings": {"each": {"default": {"value": 0.5}, "short": {"value": 0.4}, "long": {"value": 0.7}}},
     }
-    text = page(tmp_path, robustness(entry), robustness(entry, weights="b" * 64))
+    text = page(tmp_path, robustness(entry), robustness(entry, weights="b" * 64, name="runs/ours_seed1/final"))
     assert section(text, "Order of the options")[1] == ["天气", "ours", "40", "3", "0 of 240", "1.3e-06"]
     assert section(text, "Wording")[1] == ["天气", "ours", "40", "50.0", "short 40.0, long 70.0", "30.0", "+5.0"]
 
@@ -165,7 +213,7 @@ def test_a_training_without_other_wordings_does_not_move_the_default_beside_them
     asked = [
         evaluation(task("天气", value, variant=name), weights="a" * 64) for name, value in [(None, 0.5), ("short", 0.4)]
     ]
-    other = evaluation(task("天气", 0.9), weights="b" * 64)
+    other = evaluation(task("天气", 0.9), weights="b" * 64, name="runs/ours_seed1/final")
     assert section(page(tmp_path, *asked, other), "Wording")[1][3:] == ["50.0", "short 40.0", "10.0", "-10.0"]
 
 

@@ -11,7 +11,7 @@ from unimc import ensemble
 from unimc.answer_rule import AnswerRule, Threshold
 from unimc.calibration import Calibration
 from unimc.evaluation_set import EvaluationSet
-from unimc.example import InputError
+from unimc.example import InputError, shown, whole_number
 from unimc.prediction import Prediction, recalibrated
 from unimc.stored_calibration import find
 from unimc.windows import Pooling
@@ -79,10 +79,16 @@ def answered(
 def predict_shard(
     model: UniMC, task: EvaluationSet, shard: Shard, *, progress: bool = False, **asked: Unpack[Asked]
 ) -> Answered:
-    """The predictions of one process, each with the index of its example."""
+    """The predictions of one process, each with the index of its example.
+
+    Raises:
+        InputError: if the batch size, or another setting, is out of range.
+    """
     from tqdm import tqdm
 
     asked = {"batch_size": BATCH_SIZE, **asked}
+    if whole_number("batch_size", asked["batch_size"]) < 1:  # as `UniMC.predict` says it
+        raise InputError(f"batch_size is {shown(asked['batch_size'])}; it must be at least 1")
     if not task.multi_label:
         asked.pop("threshold", None)  # has no meaning there
     indices = shard.of(len(task.examples))

@@ -38,6 +38,7 @@ def rows(results: Mapping[str, Any], suite: Mapping[str, Any]) -> Iterator[list[
     # A calibration may have seen labels, and several wordings are not what the others asked in.
     setting += ", calibrated" if any(task["calibration"] for task in own) else ""
     setting += ", wordings averaged" if any(task["wordings"] for task in own) else ""
+    setting += ", windows" if results.get("windows") else ""
     model = results["model"]
     yield [str(model["name"] or "this model"), sizes.short(model["parameters"]), setting, *_cells(values)]
 

@@ -23,7 +23,7 @@ from unimc.answering import (
 )
 from unimc.calibration import Calibration
 from unimc.evaluation_set import PRIMARY, EvaluationSet
-from unimc.example import InputError
+from unimc.example import InputError, shown, whole_number
 from unimc.figures import Figure, Judged, chance, difference, figure, figures, majority
 from unimc.metrics import LEVEL, RESAMPLES
 from unimc.reliability import reliability
@@ -49,6 +49,9 @@ __all__ = [
     "merge",
     "predict_shard",
 ]
+
+SEEDS = 2**32
+"""Seeds are the whole numbers below it: numpy takes no others, wherever one is set."""
 
 
 def evaluate_tasks(
@@ -90,6 +93,8 @@ def evaluate_tasks(
     (task, split, variant), times = keys.most_common(1)[0]
     if times > 1:
         raise InputError(f"{task} ({split}{f', {variant}' if variant else ''}) is given {times} times; give it once")
+    if not 0 <= whole_number("seed", seed) < SEEDS:
+        raise InputError(f"seed is {shown(seed)}; it must be between 0 and {SEEDS - 1}")
     threshold, stride = asked.get("threshold"), checked_stride(asked.get("windows"), asked.get("stride"))
     if threshold is not None and not any(one.multi_label for one in tasks):
         raise InputError("threshold has a meaning where several labels may hold; none of the tasks is of that kind")

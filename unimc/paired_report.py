@@ -92,7 +92,9 @@ class Report:
         for name, said in _SETTINGS.items():
             found += _unlike(said, a.get(name), b.get(name))
         for one in self.comparison.tasks:
-            found += _unlike(f"wording of {one.pair.key[0]}", _wording(one.pair.a), _wording(one.pair.b))
+            reworded = _unlike(f"wording of {one.pair.key[0]}", _wording(one.pair.a), _wording(one.pair.b))
+            # Other wordings are other texts; of one wording another text is an edited question, or other data.
+            found += reworded or ([] if one.pair.same_texts else [f"texts of {one.pair.key[0]}"])
         return found
 
     def tables(self) -> list[Section]:

@@ -54,11 +54,13 @@ class Pair:
     Attributes:
         a, b: its entry in each `results.json`.
         lines: the two lines of every row; sorted by id, so that nothing follows from the files' order.
+        same_texts: whether both read the same, as far as is on record.
     """
 
     a: Mapping[str, Any] = field(repr=False)
     b: Mapping[str, Any] = field(repr=False)
     lines: list[tuple[Line, Line]] = field(repr=False)
+    same_texts: bool = True
 
     @property
     def key(self) -> Key:
@@ -96,6 +98,12 @@ def read(folder: Path) -> Side:
             raise InputError(
                 f"{folder}: predictions.jsonl has {len(lines[key])} rows of {_named(key)}, results.json says "
                 f"{task['examples']}; the files are not of one evaluation, evaluate again"
+            )
+        right = sum(line["correct"] for line in lines[key].values())
+        if task.get("correct", right) != right:
+            raise InputError(
+                f"{folder}: in predictions.jsonl {right} rows of {_named(key)} are right, results.json says "
+                f"{shown(task['correct'])}; the files are not of one evaluation, evaluate again"
             )
     return Side(folder, entries[0].results, {key: Answered(task, lines[key]) for key, task in tasks.items()})
 
@@ -143,7 +151,17 @@ def _pair(key: Key, a: Answered, b: Answered, common: bool) -> Pair:
                 f"{_named(key)}: {len(other)} of {len(lines)} rows have another right answer in B than in A (the first "
                 f"is {shown(other[0])}); they are not the same data"
             )
-    return Pair(a.task, b.task, lines)
+    return Pair(a.task, b.task, lines, _same_texts(a, b, lines))
+
+
+def _same_texts(a: Answered, b: Answered, lines: list[tuple[Line, Line]]) -> bool:
+    """By the fingerprints, which are of all rows in order; else by what texts the lines have."""
+    known = [side.task.get("data_fingerprint") for side in (a, b)]
+    if None not in known and (known[0] == known[1] or [*a.lines] == [*b.lines]):
+        return known[0] == known[1]
+    texts = [[tuple(line[name] for name in _TEXTS) for line in side] for side in zip(*lines, strict=True)]
+    written = all(any(map(any, side)) for side in texts)
+    return texts[0] == texts[1] or not written
 
 
 def _lines(file: Path, tasks: Mapping[Key, Mapping[str, Any]]) -> dict[Key, dict[str, Line]]:

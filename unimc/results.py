@@ -215,7 +215,8 @@ class Evaluation:
 
         For every suite in the settings, its table is written as `<suite>.csv` too.
 
-        Each file appears whole or not at all. With several processes only the main one may write.
+        Each file appears whole or not at all, and an earlier `results.json` goes first: what is stopped halfway has
+        none, instead of old figures beside new predictions. With several processes only the main one may write.
 
         Returns:
             The folder, made if it wasn't there.
@@ -224,6 +225,7 @@ class Evaluation:
         folder.mkdir(parents=True, exist_ok=True)
         lines = [result.lines() for result in self.tasks]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for of_task in lines for line in of_task)
+        _forget(folder)
         _write(folder / "predictions.jsonl", text.encode())
         results = self.to_dict()
         for suite in results.get("suites", []):
@@ -236,6 +238,20 @@ class Evaluation:
             _write(folder / name, content)
         _write(folder / "results.json", (json.dumps(results, ensure_ascii=False, indent=2) + "\n").encode())
         return folder
+
+
+def _forget(folder: Path) -> None:
+    """Removes an earlier evaluation's tables of suites, then its `results.json`, which alone names them."""
+    file = folder / "results.json"
+    try:
+        earlier = json.loads(file.read_text(encoding="utf-8"))
+        names = [str(suite["name"]) for suite in earlier.get("suites", [])]
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        names = []  # there was none, or no evaluation of ours
+    for table in (f"{name}.csv" for name in names):
+        if table == Path(table).name and "\0" not in table:  # of this folder, whatever the file says
+            (folder / table).unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

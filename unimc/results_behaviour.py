@@ -7,19 +7,19 @@ from statistics import fmean
 from typing import Any
 
 from unimc.results_files import Entry, Model, Training, Value
-from unimc.results_tables import Key, examples_of, shown, table
+from unimc.results_tables import Key, examples_of, shown, table, task_names
 from unimc.sections import in_nats, percent, signed
 
 
 def order_table(models: Sequence[Model]) -> list[str]:
     """How many answers changed when options were shuffled."""
-    rows = []
+    rows, names = [], task_names(models)
     for model in models:
         by_key: dict[Key, list[Entry]] = {}
         for training in model.trainings:
             for entry in training.robustness:
                 by_key.setdefault(entry.key, []).append(entry)
-        for (task, _), entries in by_key.items():
+        for key, entries in by_key.items():
             found = [entry.task["order"] for entry in entries if entry.task.get("order")]
             if found:
                 times = " / ".join(dict.fromkeys(str(one["shuffles"]) for one in found))
@@ -27,21 +27,21 @@ def order_table(models: Sequence[Model]) -> list[str]:
                 changed = sum(one["changed"] for one in found)
                 largest = max(one["largest_change"] for one in found)
                 rows.append(
-                    [task, model.name, examples_of(entries), times, f"{changed:,} of {asked:,}", f"{largest:.1e}"]
+                    [names[key], model.name, examples_of(entries), times, f"{changed:,} of {asked:,}", f"{largest:.1e}"]
                 )
     return table(["task", "model", "examples", "orders", "changed answers", "largest change of a score"], rows)
 
 
 def wordings_table(models: Sequence[Model]) -> list[str]:
     """What other wordings than the default give."""
-    rows = []
+    rows, names = [], task_names(models)
     for model in models:
-        for (task, _), (count, each) in _wordings(model).items():
+        for key, (count, each) in _wordings(model).items():
             default, others = each["default"], {name: value for name, value in each.items() if name != "default"}
             spread = max(each.values()) - min(each.values())
             change = fmean(value - default for value in others.values())
             said = ", ".join(f"{name} {percent(value)}" for name, value in others.items())
-            rows.append([task, model.name, f"{count:,}", percent(default), said, percent(spread), signed(change)])
+            rows.append([names[key], model.name, f"{count:,}", percent(default), said, percent(spread), signed(change)])
     columns = ["task", "model", "examples", "default", "other wordings", "spread", "mean change"]
     return table(columns, rows)
 
@@ -72,7 +72,7 @@ def _wordings(model: Model) -> dict[Key, tuple[int, dict[str, float]]]:
 def _asked(training: Training) -> Iterator[tuple[Key, int, str, float | None]]:
     """Every wording that was asked alone, and nothing else done to it: task, examples, wording, figure."""
     for entry in [*training.entries, *training.robustness]:
-        if entry.task.get("calibration") is not None or entry.results.get("windows") is not None:
+        if entry.task.get("calibration") is not None or entry.results.get("windows") is not None or entry.threshold:
             continue
         each = (entry.task.get("wordings") or {}).get("each", {})
         for wording, figure in each.items():
@@ -84,7 +84,7 @@ def _asked(training: Training) -> Iterator[tuple[Key, int, str, float | None]]:
 
 def trust_table(models: Sequence[Model]) -> list[str]:
     """Calibration error and log-loss, as the model gives them and calibrated."""
-    rows = []
+    rows, names = [], task_names(models)
     for model in models:
         for key in dict.fromkeys(entry.key for entry in model.entries()):
             after = [found.task for one in model.trainings if (found := one.calibrated(key)) is not None]
@@ -96,7 +96,7 @@ def trust_table(models: Sequence[Model]) -> list[str]:
                 for name, form in (("ece", percent), ("log_loss", in_nats))
             ]
             if set(cells) != {"–"}:
-                rows.append([key[0], model.name, *cells])
+                rows.append([names[key], model.name, *cells])
     return table(["task", "model", "ece", "log-loss", "ece, calibrated", "log-loss, calibrated"], rows)
 
 

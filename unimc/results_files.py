@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from unimc.example import InputError
+from unimc import results_reading
+from unimc.example import InputError, shown
 
 FILES = ("results.json", "robustness.json")
 """What is read of a folder, and of the folders in it."""
@@ -40,20 +40,29 @@ class Entry:
 
     @property
     def settings(self) -> list[str]:
-        """What is other than in a plain evaluation: the wording, averaging, calibration, windows."""
+        """What is other than in a plain evaluation: the wording, averaging, calibration, threshold, windows."""
         found = []
         for name, said in _SETTINGS:
             if (value := self.task.get(name)) is not None:
                 found.append(said.format(len(value["each"]) if name == "wordings" else value))
+        if self.threshold is not None:
+            found.append(self.threshold)
         if (windows := self.results.get("windows")) is not None:
             found.append(f"windows, {windows}")
         return found
 
+    @property
+    def threshold(self) -> str | None:
+        """The threshold in words, where labels are held against another than 0.5 and no calibration brings it."""
+        value = self.results.get("threshold")
+        if self.task.get("kind") != "multi_label" or value in (None, 0.5):
+            return None
+        return "a threshold for each label" if isinstance(value, dict) else f"threshold {value:g}"
+
     def figure(self, name: str | None = None) -> Mapping[str, float | None]:
         """A figure, the first one if none is named; without any value if it isn't there."""
         missing = {"value": None, "low": None, "high": None}
-        found: Mapping[str, float | None] = self.task["figures"].get(name or self.task["primary"], missing)
-        return found
+        return {**missing, **self.task["figures"].get(name or self.task["primary"], {})}
 
 
 @dataclass
@@ -64,11 +73,13 @@ class Training:
         fingerprint: of the weights.
         entries: of its evaluations, in the files' order.
         robustness: of `unimc robustness`.
+        runs: the folders of runs that made the model's name -> a file that says so.
     """
 
     fingerprint: str
     entries: list[Entry] = field(default_factory=list)
     robustness: list[Entry] = field(default_factory=list)
+    runs: dict[tuple[str, ...], Path] = field(default_factory=dict)
 
     def headline(self, key: tuple[str, str]) -> Entry | None:
         """The entry that stands for a task: the plain one, else that with the fewest settings; None if there is none.
@@ -90,8 +101,12 @@ class Training:
         return found[0] if found else None
 
     def calibrated(self, key: tuple[str, str]) -> Entry | None:
-        """The calibrated entry of a task, that with the fewest other settings; None if there is none."""
-        found = [entry for entry in self.entries if entry.key == key and entry.task.get("calibration") is not None]
+        """The calibrated entry of a task, that with the fewest other settings; None if there is none.
+
+        As for `headline`, another wording alone stands for nothing.
+        """
+        found = [entry for entry in self.entries if entry.key == key and entry.task.get("variant") is None]
+        found = [entry for entry in found if entry.task.get("calibration") is not None]
         return min(found, key=lambda entry: len(entry.settings), default=None)
 
 
@@ -152,16 +167,16 @@ def read(named: Sequence[str]) -> list[Model]:
     Args:
         named: files or folders, each as PATH or NAME=PATH; the name is what the model is called, else it is made of
             the folder that was evaluated, without its seed. Files of one name and different weights are trainings of
-            the same model.
+            the same model. Below a folder, what `unimc adapt` wrote is passed over.
 
     Raises:
-        InputError: if nothing is there, a file is not of an evaluation, or two models of different sizes have one name.
+        InputError: if nothing is there, a file is not of an evaluation, two models of different sizes have one name, or
+            one name was made for different weights of the same run.
     """
     models: dict[str, Model] = {}
     for one in named:
         name, path = _named(one)
-        for file in _files(path):
-            results = _content(file)
+        for file, results in _found(path):
             about = results["model"]
             called = name or _name(about.get("name"))
             size = about.get("parameters")
@@ -172,57 +187,69 @@ def read(named: Sequence[str]) -> list[Model]:
                     f"give them names: NAME={file}"
                 )
             model.parameters = size if model.parameters is None else model.parameters
-            _add(model, results, file)
+            _add(model, results, file, derived=not name)
     return list(models.values())
 
 
-def _add(model: Model, results: Mapping[str, Any], file: Path) -> None:
+def _add(model: Model, results: Mapping[str, Any], file: Path, *, derived: bool) -> None:
     weights = results["model"]["fingerprint"]
     training = next((one for one in model.trainings if one.fingerprint == weights), None)
     if training is None:
         training = Training(weights)
         model.trainings.append(training)
+    if derived:
+        # Two checkpoints, a folder trained again or another backend's export are no trainings with other seeds.
+        run = _run(results["model"].get("name"))
+        for other in model.trainings:
+            if other is not training and run in other.runs:
+                raise InputError(
+                    f"{file}: a model of other weights was loaded from the same run as in {other.runs[run]} "
+                    f"({shown(results['model'].get('name'))}), so it is none with another seed; give them names: "
+                    f"NAME={file}"
+                )
+        training.runs.setdefault(run, file)
     entries = training.robustness if results.get("kind") == "robustness" else training.entries
     entries += [Entry(task, results, file) for task in results["tasks"]]
 
 
 def _named(text: str) -> tuple[str, Path]:
     name, sign, path = text.partition("=")
+    if not text.strip():
+        raise InputError("one of the files has no name; give PATH, or NAME=PATH; this folder is: .")
     if not sign or Path(text).exists():
         return "", Path(text)
     if not name.strip():
         raise InputError(f"{text!r}: no name before the =; give NAME=PATH, or PATH")
+    if not path.strip():
+        raise InputError(f"{text!r}: no path after the =; give NAME=PATH; this folder is: {text.strip()}.")
     return name.strip(), Path(path)
 
 
-def _files(path: Path) -> list[Path]:
+def _found(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """A file, or what evaluations wrote in a folder and those in it; with its content."""
     if path.is_file():
-        return [path]
+        content = results_reading.loaded(path)
+        if results_reading.is_adaptation(content):
+            raise InputError(
+                f"{path}: not the results.json of an evaluation: `unimc adapt` wrote it; evaluate the adapted model"
+            )
+        return [(path, results_reading.checked(content, path))]
     if not path.is_dir():
         raise InputError(f"{path} is not there; give a results.json, or a folder with some in it")
-    found = [file for name in FILES for file in sorted(path.rglob(name))]
+    files = [file for name in FILES for file in sorted(path.rglob(name))]
+    contents = [(file, results_reading.loaded(file)) for file in files]
+    found = [(file, content) for file, content in contents if not results_reading.is_adaptation(content)]
     if not found:
-        raise InputError(f"{path}: no results.json in it; `unimc evaluate` with --output writes one")
-    return found
+        only = "no results.json in it" if not files else "only those of `unimc adapt` in it"
+        raise InputError(f"{path}: {only}; `unimc evaluate` with --output writes one")
+    return [(file, results_reading.checked(content, file)) for file, content in found]
 
 
-def _content(file: Path) -> dict[str, Any]:
-    try:
-        results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as problem:
-        raise InputError(f"{file}: not valid JSON: {problem}") from None
-    whole = isinstance(results, dict) and isinstance(results.get("model"), dict) and results.get("format") == 1
-    if not whole or "fingerprint" not in results["model"] or not isinstance(results.get("tasks"), list):
-        raise InputError(f"{file}: not the results.json of an evaluation by this version; evaluate again")
-    for number, task in enumerate(results["tasks"]):
-        own = ("order", "wordings") if results.get("kind") == "robustness" else ("figures", "primary")
-        needed = ("task", "split", "examples", *own)
-        missing = [key for key in needed if not isinstance(task, dict) or key not in task]
-        if missing:
-            raise InputError(f"{file}: tasks[{number}] has no {missing[0]}; evaluate again")
-    return results
+def _run(loaded_from: str | None) -> tuple[str, ...]:
+    """The folder of a run that a model was loaded from, whichever of its checkpoints it was."""
+    return tuple(part for part in Path(loaded_from or "").parts if not _INSIDE.fullmatch(part))
 
 
 def _name(loaded_from: str | None) -> str:
-    parts = [part for part in Path(loaded_from or "").parts if not _INSIDE.fullmatch(part)]
+    parts = _run(loaded_from)
     return _SEED.sub("", parts[-1]) if parts else "this model"

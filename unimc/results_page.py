@@ -5,7 +5,7 @@ Tasks of a suite stand in its section, others under "Other tasks" of their langu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from unimc import results_behaviour, results_tables
@@ -59,13 +59,11 @@ def _of_language(
     in_suites = {key for suite in own for key in keys(suite).values()}
     entries = [entry for model in models for entry in model.entries() if _language(entry) == language]
     others = dict.fromkeys(entry.key for entry in entries if entry.key not in in_suites)
-    names = {
-        task if sum(one == task for one, _ in others) == 1 else f"{task} ({split})": (task, split)
-        for task, split in others
-    }
-    rest = results_tables.tasks_table(_answering(models, others), names, mean=False)
+    called = results_tables.task_names(models)
+    answering = _answering(models, others)
+    rest = results_tables.tasks_table(answering, {called[key]: key for key in others}, mean=False)
     if rest:
-        lines += ["### Other tasks", "", *rest]
+        lines += ["### Other tasks", "", *rest, *_star(answering, others)]
     return [f"## {_LANGUAGES.get(language, language or 'No language given')}", "", *lines] if lines else []
 
 
@@ -75,16 +73,10 @@ def _suite(models: Sequence[Model], suite: Mapping[str, Any], pictures: Mapping[
     lines = [f"### {markdown(suite['title'] or suite['name'])}", ""]
     names = keys(suite)
     lines += results_tables.tasks_table(models, names, mean=True)
-    texts = {
-        column: {entry.task.get("data_fingerprint") for model in models for entry in model.headlines(key)}
-        for column, key in names.items()
-    }
-    if any(len(found) > 1 for found in texts.values()):
-        lines += [r"\* The models didn't answer the same examples in the same wording.", ""]
+    lines += _star(models, names.values())
     for model in models:
-        missing = [column for column, key in names.items() if not model.headlines(key)]
-        if missing:
-            lines += [markdown(f"{model.name} has no mean: not evaluated on {', '.join(missing)}."), ""]
+        if results_tables.mean_of(model, names.values()).mean is None:
+            lines += [markdown(f"{model.name} has no mean: {_without_mean(model, names)}."), ""]
     if suite["published"]:
         said = f"Beside published figures: {suite['source']} Their test samples are not ours: compare with caution."
         lines += [markdown(_text(said)), "", *results_tables.published_table(models, suite)]
@@ -95,6 +87,27 @@ def _suite(models: Sequence[Model], suite: Mapping[str, Any], pictures: Mapping[
         if unknown:
             lines += [markdown(f"Not in the picture, because their size is not published: {', '.join(unknown)}."), ""]
     return lines
+
+
+def _star(models: Sequence[Model], tasks: Iterable[Key]) -> list[str]:
+    """What the star behind a count of examples means, where one stands."""
+    answered = ([entry for model in models for entry in model.headlines(key)] for key in tasks)
+    if not any(results_tables.differing(entries) for entries in answered):
+        return []
+    return [r"\* The models didn't answer the same examples in the same wording.", ""]
+
+
+def _without_mean(model: Model, names: Mapping[str, Key]) -> str:
+    """Why a model has none: no training answered all tasks of a suite, or one has no figure."""
+    if missing := [column for column, key in names.items() if not model.headlines(key)]:
+        return f"not evaluated on {', '.join(missing)}"
+    count = sum(any(one.headline(key) for key in names.values()) for one in model.trainings)
+    if missing := [column for column, key in names.items() if len(model.headlines(key)) < count]:
+        return f"none of its {count} trainings answered all; one or another was not evaluated on {', '.join(missing)}"
+    undefined = [
+        column for column, key in names.items() if None in [one.figure()["value"] for one in model.headlines(key)]
+    ]
+    return f"no figure for {', '.join(undefined)}"
 
 
 def _behaviour(models: Sequence[Model]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -50,6 +51,14 @@ def keys(suite: Mapping[str, Any]) -> dict[str, Key]:
     return {column: (task, split) for column, (task, _, split) in named.items()}
 
 
+def task_names(models: Sequence[Model]) -> dict[Key, str]:
+    """What a task is called on the page: by its name, with its split where another split of it stands there too."""
+    of_models = [one for model in models for one in model.trainings]
+    found = dict.fromkeys(entry.key for one in of_models for entry in [*one.entries, *one.robustness])
+    splits = Counter(task for task, _ in found)
+    return {(task, split): task if splits[task] == 1 else f"{task} ({split})" for task, split in found}
+
+
 def mean_of(model: Model, tasks: Iterable[Key]) -> Value:
     """The mean of a model's first figures over tasks, each counting the same; without a value if one is missing.
 
@@ -67,7 +76,7 @@ def mean_of(model: Model, tasks: Iterable[Key]) -> Value:
 
 def _mean(figures: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     value = fmean(one["value"] for one in figures)
-    if any(one["low"] is None for one in figures):
+    if any(None in (one["low"], one["high"]) for one in figures):
         return {"value": value, "low": None, "high": None}
     half = sum(((one["high"] - one["low"]) / 2) ** 2 for one in figures) ** 0.5 / len(figures)
     return {"value": value, "low": value - half, "high": value + half}
@@ -124,8 +133,12 @@ def _training(entry: Entry) -> str:
 def examples_of(entries: Sequence[Entry]) -> str:
     """How many; with a star where the models didn't answer the same."""
     counts = dict.fromkeys(f"{entry.task['examples']:,}" for entry in entries if "examples" in entry.task)
-    texts = {entry.task.get("data_fingerprint") for entry in entries}
-    return " / ".join(counts) + ("*" if len(texts) > 1 else "")
+    return " / ".join(counts) + ("*" if differing(entries) else "")
+
+
+def differing(entries: Sequence[Entry]) -> bool:
+    """Whether not all of them answered the same examples in the same wording."""
+    return len({entry.task.get("data_fingerprint") for entry in entries}) > 1
 
 
 def published_table(models: Sequence[Model], suite: Mapping[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ from unimc.commands.arguments import (
     Variant,
 )
 from unimc.commands.asked_rows import Asked, refuse_given
-from unimc.commands.calibration_figures import FOLDS, crossed, figures
+from unimc.commands.calibration_figures import FOLDS, crossed, figures, parts_with_labels
 from unimc.commands.calibration_rows import of_file, of_task
 from unimc.example import InputError, MultipleChoiceExample
 
@@ -118,16 +118,14 @@ def calibrate(
     loaded = UniMC.from_pretrained(model, backend=backend)
     examples, where, multi_label = source.examples(loaded.answers), source.where, source.multi_label
     _say_seen(loaded, source.name, examples)
-    predictions = _predicted(loaded, examples, multi_label, batch_size, where)
     right = [example.right for example in examples]
     known: Right | None = [own for own in right if own is not None] if None not in right else None
+    if labelled:
+        _check_labels(known, where, multi_label)  # an error now, not after every row was answered
+    predictions = _predicted(loaded, examples, multi_label, batch_size, where)
     fit = partial(_fitted, method=method, bias=_bias(bias, examples), per_label=per_label, multi_label=multi_label)
     if method == "content-free":
         found = fit(_content_free(loaded, examples, multi_label, batch_size), None)
-    elif known is None and labelled:
-        raise InputError(f"{where}: not all rows are labelled; --method batch-prior and content-free need no labels")
-    elif labelled and len(predictions) < LEAST:
-        raise InputError(f"{where}: {len(predictions)} labelled rows are too few to fit and to judge; give {LEAST}")
     else:
         found = fit(predictions, known)
     from unimc.commands.tables import show
@@ -148,6 +146,20 @@ def calibrate(
 
     store(model, name, found)
     typer.echo(f"kept in {model} as {name!r}; use it as: unimc predict FILE --model {model} --calibration {name}")
+
+
+def _check_labels(known: Right | None, where: str, multi_label: bool) -> None:
+    if known is None:
+        raise InputError(f"{where}: not all rows are labelled; --method batch-prior and content-free need no labels")
+    if len(known) < LEAST:
+        raise InputError(f"{where}: {len(known)} labelled rows are too few to fit and to judge; give {LEAST}")
+    if multi_label and parts_with_labels(known) < 2:
+        if not any(known):
+            raise InputError(f"{where}: none of {len(known)} rows has a label, so no threshold can be fitted")
+        raise InputError(
+            f"{where}: too few rows have a label ({sum(map(bool, known))} of {len(known)}): all lie in one of the "
+            f"{FOLDS} parts that are judged in turn, and the others have none to fit a threshold by; add such rows"
+        )
 
 
 def _say_seen(model: UniMC, name: str, examples: Sequence[MultipleChoiceExample]) -> None:

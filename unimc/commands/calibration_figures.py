@@ -17,17 +17,30 @@ Right = Sequence[tuple[int, ...]]
 Fit = Callable[[Sequence["Prediction"], Right], "Calibration"]
 
 
+def parts_with_labels(right: Right, seed: int = 0) -> int:
+    """In how many of the folds that `crossed` draws a row has a label.
+
+    In fewer than two, what is fitted on the others has no label to fit a threshold by.
+    """
+    order = _drawn(len(right), seed)
+    return sum(any(right[place] for place in order[fold::FOLDS]) for fold in range(FOLDS))
+
+
 def crossed(predictions: Sequence[Prediction], right: Right, fit: Fit, seed: int = 0) -> list[Prediction]:
     """Every prediction recalibrated by what was fitted on the other folds, drawn by the seed."""
     from unimc.prediction import recalibrated
 
-    order = random.Random(f"{seed} folds").sample(range(len(predictions)), len(predictions))
+    order = _drawn(len(predictions), seed)
     found: dict[int, Prediction] = {}
     for fold in range(FOLDS):
         others = [place for number, place in enumerate(order) if number % FOLDS != fold]
         made = fit([predictions[place] for place in others], [right[place] for place in others])
         found |= {place: recalibrated(predictions[place], made) for place in order[fold::FOLDS]}
     return [found[place] for place in range(len(predictions))]
+
+
+def _drawn(rows: int, seed: int) -> list[int]:
+    return random.Random(f"{seed} folds").sample(range(rows), rows)
 
 
 def figures(predictions: Sequence[Prediction], right: Right, multi_label: bool) -> dict[str, float]:

@@ -42,6 +42,8 @@ def compare(
 
     sides = pairing.read(a), pairing.read(b)
     pairs = pairing.paired(*sides, common=common)
+    for folder in filter(None, (output, all_rows and all_rows.parent)):
+        folder.mkdir(parents=True, exist_ok=True)  # an error now, not after the bootstrap
     changes = [gains.changes(pair) for pair in pairs]
     report = Report(*sides, compared(pairs, seed=seed, resamples=resamples), changes, listed)
     for line in report.about():
@@ -51,11 +53,9 @@ def compare(
     typer.echo(inert.visible(report.verdict()))
     if all_rows is not None:
         rows = [json.dumps(change.to_dict(), ensure_ascii=False) + "\n" for found in changes for change in found]
-        all_rows.parent.mkdir(parents=True, exist_ok=True)
         all_rows.write_bytes("".join(rows).encode("utf-8", "backslashreplace"))
         typer.echo(f"{len(rows):,} rows written to {all_rows}")
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
         for name, content in report.files().items():
             (output / name).write_bytes(content)
         typer.echo(f"written to {output}")

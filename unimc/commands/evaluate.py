@@ -51,7 +51,7 @@ def evaluate(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="The most examples of each task, drawn by the seed.")] = None,
-    batch_size: Annotated[int, typer.Option(help="The most rows in a batch.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="The most rows in a batch.", min=1)] = 32,
     max_length: Annotated[
         int | None, typer.Option(help="The most tokens in a row; the model's own if not given.")
     ] = None,
@@ -72,7 +72,7 @@ def evaluate(
     ] = None,
     backend: Annotated[str, typer.Option(help="What runs the model: torch, or onnx for an exported one.")] = "torch",
     resamples: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap and of --limit.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap and of --limit.", min=0, max=2**32 - 1)] = 0,
 ) -> None:
     """Evaluate a model zero-shot on tasks.
 
@@ -113,6 +113,8 @@ def evaluate(
     check_processes(accelerator.num_processes)
     set_seed(seed)  # a folder without a masked-LM head gets the same random one on every process
     accelerator.print(f"world size {accelerator.num_processes}")
+    if output is not None and accelerator.is_main_process:
+        output.mkdir(parents=True, exist_ok=True)  # an error now, not after everything was answered
     for one in sets if asked else ():
         if not one.wordings:
             accelerator.print(f"{one.name}: only one wording to ask in, {one.first}")

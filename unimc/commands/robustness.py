@@ -35,7 +35,7 @@ def robustness(
         Path | None, typer.Option(help="Folder for robustness.json, which `unimc results` reads.")
     ] = None,
     data_dir: DataDir = None,
-    batch_size: Annotated[int, typer.Option(help="The most rows in a batch.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="The most rows in a batch.", min=1)] = 32,
     max_length: Annotated[
         int | None, typer.Option(help="The most tokens in a row; the model's own if not given.")
     ] = None,
@@ -67,6 +67,8 @@ def robustness(
         asked = evaluation_set(card, split or None, **drawn)
         names = tuple(card.variants) if wordings else ()
         sets.append((asked, {name: evaluation_set(card, asked.split, variant=name, **drawn) for name in names}))
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)  # an error now, not after everything was answered
     loaded = UniMC.from_pretrained(model, max_length=max_length)
     for asked, _ in sets:
         for language in sorted({example.language for example in asked.examples}):
@@ -98,7 +100,6 @@ def robustness(
             },
             "tasks": entries,
         }
-        output.mkdir(parents=True, exist_ok=True)
         text = json.dumps(found, ensure_ascii=False, indent=2) + "\n"
         (output / "robustness.json").write_text(text, encoding="utf-8")
         typer.echo(f"written to {output / 'robustness.json'}")
