@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import card, held_out, licences, registry
 from converters.loading import Loaded
-from converters.mixture_checks import check_mixture, check_part
+from converters.mixture_checks import check_mixture, check_options, check_part
 from converters.options import fewest_to_most, shuffled, subsampled
 from converters.shares import shares
 from converters.task import Task
@@ -132,6 +132,7 @@ class Mixture:
         check_mixture(self)
         self.parts = [_part(entry) for entry in self.tasks]
         for part in self.parts:
+            check_options(self, part)
             if self.size is None and self.sampling == "proportional" and part.weight > self.copies:
                 raise InputError(
                     f"mixture: task {getattr(part.task, 'name', part.task)}: weight {part.weight} would take rows more "

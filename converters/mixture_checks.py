@@ -50,6 +50,8 @@ def check_mixture(mixture: Mixture) -> None:
             raise InputError(f"mixture: licences: an entry must be a text, not {licence!r}")
     if not isinstance(mixture.data_dir, str | Path | None):
         raise InputError(f"mixture: data_dir must be a folder's path, not {mixture.data_dir!r}")
+    if not isinstance(mixture.note, str):
+        raise InputError(f"mixture: note must be a text, not {mixture.note!r}; put it in quotes")
     if not mixture.tasks:
         raise InputError("mixture: tasks: empty; name at least one task")
     for name in ("cap", "copies"):
@@ -75,6 +77,17 @@ def check_mixture(mixture: Mixture) -> None:
     temperature: Any = mixture.temperature
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not temperature >= 1:
         raise InputError(f"mixture: temperature must be a number, 1 or more, not {temperature!r}")
+
+
+def check_options(mixture: Mixture, part: Part) -> None:
+    """Raise InputError if an entry's number of options and the mixture's, each where the other is silent, collide."""
+    fewest, most = part.min_options or mixture.min_options, part.max_options or mixture.max_options
+    if fewest and most and fewest > most:
+        raise InputError(
+            f"mixture: task {getattr(part.task, 'name', part.task)}: min_options "
+            f"{fewest}{'' if part.min_options else ' (of the mixture)'} is above max_options "
+            f"{most}{'' if part.max_options else ' (of the mixture)'}; give the entry both"
+        )
 
 
 def check_wordings(given: Any, where: str) -> None:

@@ -53,3 +53,12 @@ def test_the_additive_form_is_finite_in_every_precision() -> None:
         assert added.dtype == dtype
         assert torch.equal(added == 0, mask)
         assert torch.equal(added == torch.finfo(dtype).min, ~mask)
+
+
+def test_padding_of_a_packed_row_sees_shared_tokens_too() -> None:
+    option_ids = torch.tensor([[0, 1, 0, 0, 1, -1, -1]])
+    segments = torch.tensor([[0, 0, 0, 1, 1, -1, -1]])
+    mask = isolating_mask(option_ids, segments)[0, 0]
+    assert bool(mask.any(-1).all())
+    assert not bool(mask[:, -2:].any()), "nothing sees padding"
+    assert not bool(mask[:3, 3:].any() or mask[3:5, :3].any()), "nothing sees another segment"

@@ -17,7 +17,7 @@ from unimc import InputError, UniMC
 from unimc.adaptation import AdaptConfig, adapt
 from unimc.adaptation.rows import Drawn
 from unimc.averaging import average
-from unimc.checkpoint import load
+from unimc.checkpoint import Checkpoint, load
 from unimc.example import MultipleChoiceExample
 from unimc.seen import hashes, merged
 
@@ -100,6 +100,19 @@ def test_rows_of_trainings_apart_are_added_up_those_of_a_stage_are_in_its_last(t
     assert average(parts).trained_on == [{**entry, "rows": 160}]
     assert average(parts[::-1]).trained_on == [{**entry, "rows": 160}]
     assert average([parts[1], parts[1], parts[0]]).trained_on == [{**entry, "rows": 90}], "the same one twice is one"
+
+
+def test_two_seeds_on_the_same_rows_are_two_trainings(tmp_path: Path) -> None:
+    entry = {"task": "letters", "split": "train"}
+    texts = hashes([replace(one, task="letters") for one in ASKED])
+    one, two = (
+        written(tmp_path / str(seed), seed=seed, trained_on=[{**entry, "rows": 40}], training_texts=texts)
+        for seed in (1, 2)
+    )
+    later = written(tmp_path / "later", seed=3, trained_on=[{**entry, "rows": 80}], training_texts=texts)
+    assert average([one, two]).trained_on == average([two, one, two]).trained_on == [{**entry, "rows": 80}]
+    assert average([one, one]).trained_on == [{**entry, "rows": 40}], "the same one twice is one"
+    assert average([one, later]).trained_on == [{**entry, "rows": 80}], "a stage went over the same rows again"
 
 
 @pytest.mark.parametrize("without", [0, 1, 2])
@@ -219,3 +232,22 @@ def test_one_model_has_no_mean_and_nothing_is_written_over(tmp_path: Path) -> No
     assert (alone.code, "two models or more, not 1" in alone.err) == (2, True)
     there = unimc("average", one, one, "--output", one)
     assert (there.code, "is there already" in there.err) == (2, True)
+
+
+def test_a_mean_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill while it is written leaves nothing that the same command would refuse."""
+    one, output = written(tmp_path / "one"), tmp_path / "新" / "mean"
+    save = Checkpoint.save
+
+    def killed(self: Checkpoint, folder: Path) -> None:
+        save(self, folder)
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "save", killed)
+        unimc("average", one, one, "--output", output)
+    assert not output.exists()
+    output.mkdir()
+    assert unimc("average", one, one, "--output", output).code == 0
+    assert sorted(path.name for path in output.iterdir()) == ["config.json", "final"]
+    assert [path.name for path in output.parent.iterdir()] == ["mean"]

@@ -68,6 +68,11 @@ def test_overrides_go_into_sections_that_exist_or_not(tmp_path: Path) -> None:
         ({"loss": 1}, r"training.loss must be a section of keys, not 1"),
         ({"epochs": 0}, r"training.epochs is 0; it must be at least 1"),
         ({"seed": -1}, r"training.seed is -1; it must be at least 0"),
+        ({"seed": 2**32}, r"training.seed is 4294967296; it must be below 4294901760"),
+        (
+            {"schedule": "polynomial", "learning_rate": 1e-7},
+            r"training.learning_rate is 1e-07; the polynomial schedule falls to 1e-07, so it must be above that",
+        ),
         ({"validate_every": -1}, r"training.validate_every is -1; it must be at least 0"),
         ({"max_length": 4}, r"training.max_length is 4; it must be at least 5"),
         ({"learning_rate": 0}, r"training.learning_rate is 0.0; it must be a number above 0"),

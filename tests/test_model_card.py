@@ -30,11 +30,12 @@ ENTRY: dict[str, Any] = {
 }
 RUN = {
     "backbone": "/home/somebody/backbones/tiny",
-    "mixture": {"held_out": ["ag_news", {"task": "sst2", "split": "test"}]},
+    "mixture": {"held_out": ["ag_news", "sst2"]},
     "training": {
         "seed": 3,
         "epochs": 1,
         "batch_size": 32,
+        "max_tokens": 8192,
         "learning_rate": 0.0001,
         "max_length": 192,
         "loss": {"w_mlm": 0.0, "w_omlm": 1.0, "w_op": 1.0},
@@ -81,7 +82,8 @@ def test_the_hub_reads_its_metadata() -> None:
 def test_stages_of_a_training_are_told_in_their_order() -> None:
     second = {"backbone": "runs/x/final", "training": {"seed": 1, "epochs": 1, "batch_size": 16, "accumulation": 2}}
     said = text(replace(SUBJECT, runs=[RUN, {**second, "mixture": {"held_out": []}}]))
-    assert said.index("From the backbone `tiny`") < said.index("Then, stage 2: seed 1, 1 epoch(s), 32 examples a step")
+    assert said.index("From the backbone `tiny`") < said.index("Then, stage 2: seed 1, 1 epoch(s), micro-batches")
+    assert "at most 16 examples, 2 of them a step on each process, learning rate" in said
     assert "Held out" not in said, "the second stage held nothing out"
 
 
@@ -91,7 +93,7 @@ def test_stages_of_a_training_are_told_in_their_order() -> None:
         "(BERT, 22.7M parameters, float16 on disk)",
         "in English and Chinese",
         "rows of 192 tokens at most",
-        "seed 3, 1 epoch(s), 32 examples a step, learning rate 0.0001",
+        "seed 3, 1 epoch(s), micro-batches of at most 32 examples and 8,192 tokens, learning rate 0.0001",
         "Held out, with every row that overlaps them: ag_news, sst2.",
         "Versions: unimc 0.1.0, torch 2.13.0.",
         "400 examples of 2 tasks:",

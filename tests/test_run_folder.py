@@ -188,3 +188,62 @@ def test_a_finished_run_is_opened_again_with_its_own_configuration(folder: RunFo
     folder.open({"epochs": 1})
     with pytest.raises(InputError, match=r"other: epochs"):
         folder.open({"epochs": 2})
+
+
+@pytest.mark.parametrize(
+    ("own", "beside"),
+    [
+        ({"my": "settings"}, ()),
+        (["my", "settings"], ()),
+        ({"model_type": "bert"}, ("pytorch_model.bin", "vocab.txt")),
+        ({"model_type": "bert"}, ("model.safetensors.index.json", "model-00001-of-00002.safetensors")),
+        ({"model_type": "bert"}, ("flax_model.msgpack",)),
+        ({"average": ["a/final", "b/final"]}, ()),
+    ],
+)
+def test_a_configuration_that_no_run_wrote_is_not_replaced(own: Any, beside: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(own), encoding="utf-8")
+    for name in beside:
+        (tmp_path / name).write_text("别人的", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match=r"; take another output folder"):
+        RunFolder(tmp_path).open({"backbone": "b", "mixture": {}, "training": {}})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_that_of_a_run_that_never_began_is_replaced(tmp_path: Path) -> None:
+    """Also where another version of ours wrote it, with other keys."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"mixture": {"tasks": []}, "training": {"epochs": 2}, "old": 1}), encoding="utf-8")
+    now = {"backbone": "b", "mixture": {}, "training": {}}
+    RunFolder(tmp_path).open(now)
+    assert json.loads(config.read_text(encoding="utf-8")) == now
+
+
+def test_checking_changes_nothing(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "运行" / "一").check({"epochs": 1})
+    assert not list(tmp_path.iterdir())
+    file = tmp_path / "文件"
+    file.touch()
+    with pytest.raises(InputError, match="文件 is a file, not a folder; take another output folder"):
+        RunFolder(file / "运行").check({"epochs": 1})
+
+
+@pytest.mark.parametrize("cut", range(1, 4))
+def test_a_line_cut_inside_a_character_is_dropped_too(cut: int, folder: RunFolder) -> None:
+    folder.log({"step": 1, "任务": "一\u2028二"})  # a line separator to `splitlines`, none to JSON
+    with folder.metrics.open("ab") as file:
+        file.write('{"step": 1, "任务": "主'.encode()[:-cut])
+    folder.forget_after(2)
+    (line,) = folder.metrics.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    assert json.loads(line) == {"step": 1, "任务": "一\u2028二"}
+
+
+def test_metrics_are_valid_json_whatever_the_figures(folder: RunFolder) -> None:
+    folder.log({"step": 1, "gradient_norm": float("inf"), "task": {"a": float("nan"), "b": 0.5}})
+    line = folder.metrics.read_text(encoding="utf-8")
+    assert json.loads(line, parse_constant=pytest.fail) == {
+        "step": 1,
+        "gradient_norm": None,
+        "task": {"a": None, "b": 0.5},
+    }

@@ -177,6 +177,27 @@ def test_the_best_checkpoint_of_the_validations_is_kept(tmp_path: Path) -> None:
     assert all(torch.equal(weight, states[1][name]) for name, weight in best.items())
 
 
+def test_an_undefined_figure_is_left_out_of_the_mean_and_never_the_best(tmp_path: Path) -> None:
+    undefined = float("nan")
+    scores = iter([(undefined, undefined), (undefined, 0.5), (0.9, 0.3), (undefined, undefined)])
+    train(
+        fresh(),
+        EXAMPLES,
+        replace(QUICK, epochs=2, validate_every=1),
+        tmp_path,
+        validate=lambda *_: dict(zip(("topic", "主题"), next(scores), strict=True)),
+    )
+    text = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8")
+    found = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
+    assert [line["validation"] for line in found if "validation" in line] == [
+        {"topic": None, "主题": None, "mean": None},
+        {"topic": None, "主题": 0.5, "mean": 0.5},
+        {"topic": 0.9, "主题": 0.3, "mean": pytest.approx(0.6)},
+        {"topic": None, "主题": None, "mean": None},
+    ]
+    assert json.loads((tmp_path / "best" / "state.json").read_text(encoding="utf-8"))["step"] == 3
+
+
 def test_without_a_rhythm_only_the_end_is_validated(tmp_path: Path) -> None:
     train(fresh(), EXAMPLES, replace(QUICK, epochs=2), tmp_path, validate=lambda *_: {"topic": 0.5})
     assert [line["step"] for line in lines(tmp_path) if "validation" in line] == [4]
@@ -263,6 +284,60 @@ def test_another_configuration_in_the_same_folder_is_refused(tmp_path: Path) -> 
     train(fresh(), EXAMPLES, replace(QUICK, epochs=1), tmp_path)
     with pytest.raises(InputError, match=r"another configuration \(other: learning_rate\); take another output folder"):
         train(fresh(), EXAMPLES, replace(QUICK, epochs=1, learning_rate=1e-5), tmp_path)
+
+
+class Killed(BaseException):
+    """As a kill: nothing catches it."""
+
+
+def killed_after(step: int, examples: list[MultipleChoiceExample], folder: Path) -> TrainingConfig:
+    """A run that ended after so many steps, with a checkpoint of each but the last."""
+    config = replace(QUICK, epochs=2, save_every=1, validate_every=1)
+    validations = iter(range(1, step))
+
+    def validate(*_: object) -> dict[str, float]:
+        if next(validations, None) is None:
+            raise Killed
+        return {"topic": 0.5}
+
+    with pytest.raises(Killed):
+        train(fresh(), examples, config, folder, validate=validate)
+    return config
+
+
+def test_other_words_of_the_same_length_are_other_examples(tmp_path: Path) -> None:
+    """Same ids, labels and token counts; only the wording of one question has changed."""
+    config = killed_after(3, EXAMPLES, tmp_path)
+    assert (tmp_path / "checkpoint-00000002").is_dir()
+    changed = [replace(EXAMPLES[0], question="is it what"), *EXAMPLES[1:]]
+    with pytest.raises(InputError, match="was made with other examples: the data, a card or the tokenizer"):
+        train(fresh(), changed, config, tmp_path)
+    assert train(fresh(), EXAMPLES, config, tmp_path).is_dir()
+
+
+def test_tokens_are_told_apart_by_the_part_that_they_stand_in() -> None:
+    one = MultipleChoiceExample(["sport", "food"], "early", "goal soup", label=0, id="1", task="t")
+    other = replace(one, question="early goal", passage="soup")
+    assert training_set([one]).lengths == training_set([other]).lengths
+    assert training_set([one]).fingerprint != training_set([other]).fingerprint == training_set([other]).fingerprint
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:
+    """The loss before the update is finite, the weights after it are not."""
+    config = replace(QUICK, epochs=1, max_steps=1, learning_rate=1e25, schedule="constant", weight_decay=1e15)
+    with pytest.raises(InputError, match=r"no longer finite after step 1; lower training.learning_rate"):
+        train(fresh(), EXAMPLES, config, tmp_path)
+    assert not list(tmp_path.glob("checkpoint-*"))
+    assert not (tmp_path / "final").exists()
+
+
+def test_what_cannot_be_trained_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"mixture": {}, "training": {"epochs": 3}}), encoding="utf-8")
+    before = config.read_bytes()
+    with pytest.raises(InputError, match="can't fill a step of 500"):
+        train(fresh(), EXAMPLES, replace(QUICK, accumulation=500), tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 
 
 def test_checkpoints_are_kept_up_to_a_number(tmp_path: Path) -> None:

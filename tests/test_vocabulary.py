@@ -120,7 +120,7 @@ def with_specials(folder: Path) -> bool:
 
 @pytest.mark.parametrize("size", [3, 100_000])
 def test_a_size_that_can_not_be_is_refused(folder: Path, size: int) -> None:
-    with pytest.raises(InputError, match=r"can keep .* pieces"):
+    with pytest.raises(InputError, match=rf"^--pieces {size}: this vocabulary can keep .* pieces$"):
         vocabulary.chosen(folder, size, Counter())
 
 

@@ -286,6 +286,20 @@ def test_an_example_that_is_not_there(say: Say) -> None:
             "validation.tasks=[{task: sample_zh_nli, split: train}, {task: sample_zh_nli, split: train}]",
             "validation.tasks: sample_zh_nli:train is named twice; leave it out once",
         ),
+        (
+            "validation.tasks=[{task: sample_en_nli, split: train}]",
+            "validation.tasks: sample_en_nli:train is in mixture.tasks too; a checkpoint chosen by rows that it was ",
+        ),
+        ("validation.tasks=[{task: sample_zh_nli, split: 5}]", "sample_zh_nli: split must be a name, not 5"),
+        ("mixture.note=[对]", "mixture: note must be a text, not ['对']; put it in quotes"),
+        (
+            "mixture={tasks: [{task: sample_en_nli, max_options: 2}], min_options: 4}",
+            "mixture: task sample_en_nli: min_options 4 (of the mixture) is above max_options 2; give the entry both",
+        ),
+        (
+            "mixture={tasks: [{task: sample_en_nli, min_options: 3}], max_options: 2}",
+            "mixture: task sample_en_nli: min_options 3 is above max_options 2 (of the mixture); give the entry both",
+        ),
         ("mixture.seed=", "mixture: seed must be a whole number, not None"),
         ("mixture.held_out=", "mixture: held_out: must be a list"),
         ("backbone=没有/这个", "'没有/这个' is neither a folder here nor a model that the hub gives now"),
@@ -312,6 +326,44 @@ def test_a_validation_row_that_cannot_be_asked_is_said_before_the_training(tmp_p
     said = say("train", "--config", path, "--set", f"validation.tasks=[{task}]")
     assert said.startswith("validation.tasks: example may validation/0: options 'May' and 'may' are the same tokens")
     assert not list((tmp_path / "run").glob("checkpoint-*"))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("mixture.tasks=[sample_zh_nil]", "no task 'sample_zh_nil'"),
+        ("mixture.szie=3", "mixture: unknown key 'szie'"),
+        ("validation.tasks=[sample_zh_nil]", "no task 'sample_zh_nil'"),
+    ],
+)
+def test_a_mixture_is_checked_before_the_backbone_is_read_or_a_folder_made(
+    override: str, said: str, tmp_path: Path, say: Say
+) -> None:
+    path = launching.configuration(tmp_path / "run")
+    assert said in say("train", "--config", path, "--set", override, "--set", "backbone=没有/这个")
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_of_others_stay_where_a_run_would_write_its_own(tmp_path: Path, say: Say) -> None:
+    path = launching.configuration(tmp_path / "run")
+    own = tmp_path / "run" / "config.json"
+    own.parent.mkdir()
+    own.write_text('{"my": "settings"}', encoding="utf-8")
+    assert "config.json is not the configuration of a run" in say("train", "--config", path)
+    assert [one.read_text(encoding="utf-8") for one in own.parent.iterdir()] == ['{"my": "settings"}']
+
+
+def test_processes_that_do_not_know_of_each_other_train_nothing(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Alone:
+        num_processes, is_main_process = 1, True
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    path = launching.configuration(tmp_path / "run")
+    with mock.patch("unimc.accelerator.make_accelerator", return_value=Alone()):
+        assert say("train", "--config", path).startswith("started as one of 2 processes, but Accelerate counts 1; ")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_mistake_leaves_no_folder_that_refuses_its_correction(tmp_path: Path, say: Say) -> None:

@@ -29,7 +29,8 @@ def isolating_mask(option_ids: Tensor, segment_ids: Tensor | None = None) -> Ten
     key = option_ids[:, None, None, :]  # (batch, 1, 1, length)
     mask = (key != PADDING) & ((query == SHARED) | (key == SHARED) | (query == key))
     if segment_ids is not None:
-        mask &= segment_ids[:, None, :, None] == segment_ids[:, None, None, :]
+        same = segment_ids[:, None, :, None] == segment_ids[:, None, None, :]
+        mask &= same | (query == PADDING)  # padding has no segment, and would see nothing
     return mask
 
 

@@ -18,9 +18,10 @@ def average(models: Sequence[str | Path]) -> Checkpoint:
 
     It says of its training what all of them say together. Where several drew rows from the same task, their counts are
     added up, but a stage that another one went on from is counted with that: its texts are among the other's, and the
-    other lists what came before. What several of them began from counts once for each, unless it was a backbone without
-    training. A count that one of them has not on record stays unknown, and so does one of a model without hashes of its
-    texts. A calibration belongs to weights, and none is kept.
+    other lists what came before, so that it counts more rows where the texts are the very same. Two seeds of one recipe
+    on the same rows are two trainings, and only the same weights given twice are one. What several of them began from
+    counts once for each, unless it was a backbone without training. A count that one of them has not on record stays
+    unknown, and so does one of a model without hashes of its texts. A calibration belongs to weights, and none is kept.
 
     Args:
         models: folders, hub ids or names of bundled models, trained from one backbone.
@@ -33,11 +34,12 @@ def average(models: Sequence[str | Path]) -> Checkpoint:
     mean, *others = [_opened(model) for model in models]
     for name, other in zip(models[1:], others, strict=True):
         _check_alike(mean, other, f"{models[0]} and {name}")
+    trained_on = _trained_on([mean, *others])  # while the first one's weights are its own
     with torch.no_grad():
         for name, weight in mean.model.backbone.named_parameters():  # tied weights come once
             same = [other.model.backbone.get_parameter(name) for other in others]
             weight.copy_(torch.stack([weight, *same]).double().mean(0))
-    mean.trained_on = _trained_on([mean, *others])
+    mean.trained_on = trained_on
     for other in others:
         mean.training_texts = seen.merged(mean.training_texts, other.training_texts)
         mean.licences = list(dict.fromkeys([*mean.licences, *other.licences]))
@@ -73,10 +75,10 @@ def _check_alike(one: Checkpoint, other: Checkpoint, which: str) -> None:
 def _trained_on(models: Sequence[Checkpoint]) -> list[dict[str, Any]]:
     """Every task and split once, with the rows that were drawn from it in all of these trainings."""
     found: dict[tuple[Any, Any], dict[str, Any]] = {}
-    apart: list[seen.Hashes] = []  # the texts of trainings that none of the others went on from
-    for model in sorted(models, key=lambda one: -sum(map(len, one.training_texts.values()))):
-        stage = any(seen.within(model.training_texts, texts) for texts in apart)
-        apart += [] if stage else [model.training_texts]
+    apart: list[Checkpoint] = []  # trainings that none of the others went on from
+    for model in sorted(models, key=lambda one: (-sum(map(len, one.training_texts.values())), -_rows(one))):
+        stage = any(_is_stage(model, of) for of in apart)
+        apart += [] if stage else [model]
         for entry in seen.together(model.trained_on):
             key = entry.get("task"), entry.get("split")
             if key not in found:
@@ -87,3 +89,18 @@ def _trained_on(models: Sequence[Checkpoint]) -> list[dict[str, Any]]:
                 rows = found[key]["rows"], entry["rows"]
                 found[key]["rows"] = max(rows) if stage else sum(rows)
     return list(found.values())
+
+
+def _is_stage(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether the other training went on from this one, or they are one and the same."""
+    if not seen.within(one.training_texts, other.training_texts):
+        return False
+    if not seen.within(other.training_texts, one.training_texts) or _rows(other) > _rows(one):
+        return True
+    theirs = dict(other.model.backbone.named_parameters())
+    return all(torch.equal(weight, theirs[name]) for name, weight in one.model.backbone.named_parameters())
+
+
+def _rows(model: Checkpoint) -> int:
+    """All rows that are on record, those of the stages before among them."""
+    return sum(entry.get("rows") or 0 for entry in model.trained_on)

@@ -12,8 +12,14 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "format": (lambda value: type(value) is int and value > 0, "a whole number"),
     "answer_ids": (lambda value: isinstance(value, dict), "an object of language: [id, id]"),
     "max_length": (lambda value: type(value) is int and value > 0, "a number of tokens"),
-    "trained_on": (lambda value: isinstance(value, list), "a list"),
-    "licences": (lambda value: isinstance(value, list), "a list"),
+    "trained_on": (
+        lambda value: isinstance(value, list) and all(map(_is_trained_on, value)),
+        "a list of objects {task: name, split: name, rows: a whole number, language: name}, not all of them needed",
+    ),
+    "licences": (
+        lambda value: isinstance(value, list) and all(isinstance(note, str) for note in value),
+        "a list of texts",
+    ),
     "calibration": (
         lambda value: isinstance(value, dict) and all(map(_is_calibration, value.values())),
         "an object of task (or 'default'): {temperature: a number over 0, bias: {option name: number} or null, "
@@ -31,6 +37,13 @@ def check(path: Path, entry: dict[str, Any]) -> None:
     for key, (right, wanted) in _FORMS.items():
         if key in entry and not right(entry[key]):
             raise InputError(f"{path}: {key} must be {wanted}, not {entry[key]!r}")
+
+
+def _is_trained_on(entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    names = all(isinstance(entry.get(key, ""), str) for key in ("task", "split", "language"))
+    return names and (entry.get("rows") is None or (type(entry["rows"]) is int and entry["rows"] >= 0))
 
 
 def _is_calibration(entry: object) -> bool:

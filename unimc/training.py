@@ -67,9 +67,13 @@ def train(
     accelerator = accelerator or make_accelerator(config, folder)
     run = RunFolder(folder)
     if accelerator.is_main_process:
+        run.check(recipe or asdict(config))
+    accelerator.wait_for_everyone()
+    training = _Training(checkpoint, examples, config, run, accelerator, validate)
+    if accelerator.is_main_process:  # only now: what can't be trained leaves the folder as it was
         run.open(recipe or asdict(config))
     accelerator.wait_for_everyone()
-    return _Training(checkpoint, examples, config, run, accelerator, validate).run()
+    return training.run()
 
 
 class _Training:
@@ -203,19 +207,30 @@ class _Training:
 
     def _validate(self, step: int) -> None:
         assert self.validate is not None
+        self._check_weights(step)
         scores = self.validate(UniMC(self.checkpoint), self.accelerator)
-        mean = sum(scores.values()) / len(scores)
+        known = [score for score in scores.values() if math.isfinite(score)]  # what can't be measured is no figure
+        mean = sum(known) / len(known) if known else math.nan
         self._write({"step": step, "validation": {**scores, "mean": mean}})
         self.log.started = time.perf_counter()
-        if self.best is None or mean > self.best:
+        if known and (self.best is None or mean > self.best):
             self.best = mean
             if self.accelerator.is_main_process:
                 self.checkpoint.save(self.folder.partial("best"))
                 self.folder.seal("best", {"step": step, "validation": scores})
         self.accelerator.wait_for_everyone()
 
+    def _check_weights(self, step: int) -> None:
+        """Before anything is kept of them: the loss was finite before the update, they may not be after it."""
+        if not all(bool(weight.isfinite().all()) for weight in self.checkpoint.model.parameters()):
+            raise InputError(
+                f"the weights are no longer finite after step {step}; lower training.learning_rate, or take bf16 "
+                "instead of fp16"
+            )
+
     def _save(self, step: int) -> None:
         accelerator = self.accelerator
+        self._check_weights(step)
         if accelerator.is_main_process:
             self.folder.partial(checkpoint_name(step))
         accelerator.wait_for_everyone()
@@ -241,16 +256,17 @@ class _Training:
             )
         if state["examples"] != self.set.fingerprint:
             raise InputError(
-                f"{path} was made with other examples: the data, a card or the tokenizer have changed since; restore "
-                "them, or take another output folder"
+                f"{path} was made with other examples: the data, a card or the tokenizer have changed since, or an "
+                "earlier version of unimc began it; restore them, or take another output folder"
             )
         self.accelerator.load_state(str(path))
-        self.best = state["best"]
+        self.best = None if state["best"] is None or math.isnan(state["best"]) else state["best"]
         if self.accelerator.is_main_process:
             self.folder.forget_after(state["step"])
         return int(state["step"])
 
     def _finish(self, step: int) -> Path:
+        self._check_weights(step)
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process and not self.folder.final.exists():
             self.checkpoint.save(self.folder.partial("final"))

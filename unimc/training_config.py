@@ -12,6 +12,9 @@ from unimc.objectives import LossConfig
 SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
 """Those of transformers that need nothing but the number of steps."""
 
+_MOST_SEED = 2**32 - 2**16  # NumPy takes seeds below 2**32, and each process adds its number
+_POLYNOMIAL_END = 1e-7  # where the polynomial schedule of transformers ends: it has to begin above
+
 _LEAST = {
     "epochs": 1,
     "max_steps": 1,
@@ -47,7 +50,7 @@ class TrainingConfig:
         max_gradient_norm: gradients are scaled down to this norm.
         mixed_precision: "no", "bf16", "fp16"; None leaves it to Accelerate's own configuration.
         shuffle_options: whether options come in another order in every epoch.
-        seed: of everything random.
+        seed: of everything random; below 2**32 - 2**16.
         loss: which losses count how much.
         log_every: steps between lines in metrics.jsonl.
         save_every: steps between checkpoints.
@@ -87,6 +90,13 @@ class TrainingConfig:
             value = getattr(self, name)
             if not 0 < value < inf:  # false for nan too
                 raise InputError(f"training.{name} is {value}; it must be a number above 0")
+        if self.seed >= _MOST_SEED:
+            raise InputError(f"training.seed is {self.seed}; it must be below {_MOST_SEED}")
+        if self.schedule == "polynomial" and self.learning_rate <= _POLYNOMIAL_END:
+            raise InputError(
+                f"training.learning_rate is {self.learning_rate}; the polynomial schedule falls to {_POLYNOMIAL_END}, "
+                "so it must be above that, or take another schedule"
+            )
         if not 0 <= self.weight_decay < inf:
             raise InputError(f"training.weight_decay is {self.weight_decay}; it must be 0 or more")
         if not 0 <= self.warmup <= 1:

@@ -52,11 +52,21 @@ def _trained(run: Run, stage: int, *, once_more: bool) -> str:
     if stage == 1:
         start = f"From the backbone `{_last(run.get('backbone', ''))}`" + (" once more" if once_more else "")
     return (
-        f"{start}: seed {how.get('seed')}, {how.get('epochs')} epoch(s), "
-        f"{(how.get('batch_size') or 0) * (how.get('accumulation') or 1)} examples a step, learning rate "
+        f"{start}: seed {how.get('seed')}, {how.get('epochs')} epoch(s), {_step(how)}, learning rate "
         f"{how.get('learning_rate')}, rows of {how.get('max_length')} tokens at most, weights of the losses: "
         f"{weights or 'not on record'}."
     )
+
+
+def _step(how: Mapping[str, Any]) -> str:
+    """How much a step holds, as far as it is on record: the number of processes isn't."""
+    most = [
+        f"{how[key]:,} {what}" for key, what in (("batch_size", "examples"), ("max_tokens", "tokens")) if how.get(key)
+    ]
+    if not most:
+        return "micro-batches of a size not on record"
+    several = f", {how['accumulation']} of them a step on each process" if (how.get("accumulation") or 1) > 1 else ""
+    return f"micro-batches of at most {' and '.join(most)}{several}"
 
 
 def _averaged(run: Run, means: int, *, told_before: bool) -> str:
@@ -81,8 +91,7 @@ def _adapted(how: Mapping[str, Any]) -> str:
 
 def _held_out(runs: Sequence[Run]) -> list[str]:
     """What every one of the trainings kept out."""
-    kept = [run.get("mixture", {}).get("held_out") or [] for run in runs if not {"average", "adapted"} & run.keys()]
-    names = [[entry if isinstance(entry, str) else entry["task"] for entry in entries] for entries in kept]
+    names = [run.get("mixture", {}).get("held_out") or [] for run in runs if not {"average", "adapted"} & run.keys()]
     everywhere = [name for name in names[0] if all(name in others for others in names)] if names else []
     return [f"Held out, with every row that overlaps them: {', '.join(everywhere)}."] if everywhere else []
 

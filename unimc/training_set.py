@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -98,11 +101,11 @@ class TrainingSet:
         """How many examples lost tokens."""
         return sum(parts.truncated > 0 for parts in self._parts)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Differs where the examples, their labels, their order or their tokens' count do; resuming asks for it."""
-        parts = zip(self._keys, self.lengths, self._right, strict=True)
-        return f"{stable_hash(*(f'{key} {length} {sorted(right)}' for key, length, right in parts)):016x}"
+        """Differs where the examples, their labels, their order or any of their tokens do; resuming asks for it."""
+        every = zip(self._keys, self._right, self._parts, strict=True)
+        return f"{stable_hash(*(f'{key} {sorted(right)} {_digest(parts)}' for key, right, parts in every)):016x}"
 
     def micro_batch(self, indices: Sequence[int], epoch: int) -> MicroBatch:
         """The rows of these examples as this epoch has them: a function of (seed, epoch, example) alone."""
@@ -153,6 +156,15 @@ class TrainingSet:
             return self._answers.columns(language)
         pair = self._answers[language]
         return pair.yes_id, pair.no_id
+
+
+def _digest(parts: Parts) -> str:
+    """A hash of an example's tokens, and of where one part ends and the next begins."""
+    found = blake2b(digest_size=8)
+    for ids in (*parts.options, parts.question, parts.passage, parts.textb):
+        content = np.asarray(ids, np.int32).tobytes()  # one width everywhere, whatever the tokenizer's arrays have
+        found.update(len(content).to_bytes(4, "big") + content)
+    return found.hexdigest()
 
 
 def _right(example: MultipleChoiceExample, answers: Answers) -> frozenset[int]:

@@ -113,7 +113,10 @@ def chosen(folder: Path, size: int, counts: Counter[str]) -> list[str]:
     needed |= {piece for pairs in CANDIDATES.values() for pair in pairs for piece in pair} | _answers(folder)
     needed &= set(pieces)
     if not len(needed) <= size <= len(pieces):
-        raise InputError(f"{folder} can keep {len(needed):,} (characters, specials, answers) to {len(pieces):,} pieces")
+        raise InputError(
+            f"--pieces {size}: this vocabulary can keep {len(needed):,} (characters, specials, answers) to "
+            f"{len(pieces):,} pieces"
+        )
     rank = {piece: place for place, piece in enumerate(pieces)}
     rest = sorted(rank.keys() - needed, key=lambda piece: (-counts[piece], rank[piece]))
     return sorted(needed | set(rest[: size - len(needed)]), key=rank.__getitem__)

@@ -41,3 +41,27 @@ def test_no_task_gives_what_it_has_not(sizes: list[int], sampling: str, size: in
     counts = shares(sizes, [1.0] * len(sizes), sampling=sampling, temperature=temperature, size=size, copies=3)
     assert all(0 <= count <= 3 * there for count, there in zip(counts, sizes, strict=True))
     assert sum(counts) <= size + len(sizes)
+
+
+@pytest.mark.parametrize("sampling", SAMPLING)
+@pytest.mark.parametrize(("tasks", "size"), [(6, 100), (3, 10), (7, 20_001)])
+def test_shares_that_do_not_come_out_even_add_up_to_the_size(tasks: int, size: int, sampling: str) -> None:
+    counts = shares([20_000] * tasks, [1.0] * tasks, sampling=sampling, size=size)
+    assert sum(counts) == size
+    assert max(counts) - min(counts) == 1
+
+
+def test_a_share_that_is_a_whole_number_stays() -> None:
+    assert shares([100, 100, 100, 100], [3.0, 1.0, 1.0, 1.0], sampling="uniform", size=20) == [10, 4, 3, 3]
+    assert shares([30, 10, 10], [0.1, 0.3, 0.3], size=9) == [3, 3, 3]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5000), st.floats(0.01, 50)), min_size=1, max_size=12),
+    st.sampled_from(SAMPLING),
+    st.integers(1, 20_000),
+)
+def test_the_size_is_met_to_the_last_example(tasks: list[tuple[int, float]], sampling: str, size: int) -> None:
+    sizes, weights = [there for there, _ in tasks], [weight for _, weight in tasks]
+    counts = shares(sizes, weights, sampling=sampling, size=size, copies=20_000)
+    assert sum(counts) == size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -28,9 +29,15 @@ def average(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output} is there already; remove it, or name another folder")
     checkpoint = averaging.average(models)
-    folder = output / "final"
-    checkpoint.save(folder)
-    # Beside the model, as a training leaves its configuration: where it came from.
-    made = json.dumps({"average": models}, ensure_ascii=False, indent=2)
-    (output / "config.json").write_text(made + "\n", encoding="utf-8")
-    typer.echo(f"written to {folder}: the mean of {len(models)} models")
+    final = output / "final"
+    output = output.resolve()  # "." has no name of its own to write beside, and a link none to be renamed to
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside its place and then renamed: killed at any instant, it leaves nothing that the same command refuses.
+    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as scratch:
+        draft = Path(scratch) / "mean"
+        checkpoint.save(draft / "final")
+        # Beside the model, as a training leaves its configuration: where it came from.
+        made = json.dumps({"average": models}, ensure_ascii=False, indent=2)
+        (draft / "config.json").write_text(made + "\n", encoding="utf-8")
+        draft.replace(output)  # an empty folder may be there
+    typer.echo(f"written to {final}: the mean of {len(models)} models")

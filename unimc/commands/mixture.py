@@ -24,7 +24,10 @@ def mixture(
     ] = None,
     held_out: Annotated[
         str | None,
-        typer.Option(help="Tasks, or NAME:SPLIT, to keep the mixture clean of; those in the file if not given."),
+        typer.Option(
+            help="Tasks, or NAME:SPLIT, to keep the mixture clean of (without SPLIT: of the rows of "
+            "validation and test); those in the file if not given."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Writes the examples there, one JSON object a line, as `--json` reads them.")
@@ -33,7 +36,7 @@ def mixture(
 ) -> None:
     """List what a mixture holds, and what is dropped from it.
 
-    Rows, options and licences of each task; what is dropped stands in a held-out task too.
+    Rows, options and licences of each task; what is dropped stands in an evaluation split of a held-out task too.
 
     Example: unimc mixture configs/mixtures/english.yaml --licenses open
     """

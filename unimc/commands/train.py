@@ -14,9 +14,11 @@ import typer
 import converters
 from unimc.commands import configuration
 from unimc.commands.arguments import DataDir, comma_separated
+from unimc.commands.processes import check_processes
 from unimc.example import InputError
 
 if TYPE_CHECKING:
+    from converters.mixture import Mixture
     from unimc.commands.run_config import RunConfig
 
 
@@ -38,14 +40,23 @@ def train(
 
     Example: accelerate launch train.py --config configs/quickstart.yaml --set training.epochs=2
     """
-    from unimc.commands.run_config import RunConfig
-
-    # What is wrong with the configuration is said before the libraries that take seconds to import.
-    recipe = configuration.build(RunConfig, configuration.read(config, set_ or []), str(config))
-    from accelerate.utils import set_seed
-
     from converters.mixture import Mixture
     from converters.mixture import resolved as resolved_mixture
+    from unimc.commands.run_config import RunConfig
+
+    # What is wrong with the configuration is said before the libraries that take seconds to import, before the backbone
+    # and any row is read, and before anything is written.
+    recipe = configuration.build(RunConfig, configuration.read(config, set_ or []), str(config))
+    section = resolved_mixture(recipe.mixture)
+    data = str(data_dir) if data_dir else section.get("data_dir")
+    drawn = {"seed": recipe.training.seed, **section, "data_dir": data}
+    if licenses is not None:
+        drawn["licences"] = comma_separated(licenses)
+    recipe = replace(recipe, mixture=drawn)
+    mixture = Mixture.from_mapping(drawn)
+    asked = _validation_tasks(recipe, mixture)
+    from accelerate.utils import set_seed
+
     from unimc.accelerator import make_accelerator
     from unimc.checkpoint import Checkpoint, load
     from unimc.commands.tables import show_mixture
@@ -56,28 +67,23 @@ def train(
     # It says at every checkpoint that tied weights are stored once, which is what they are for.
     logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
     accelerator = make_accelerator(recipe.training, recipe.output)
+    check_processes(accelerator.num_processes)
     accelerator.print(f"world size {accelerator.num_processes}")
-    section = resolved_mixture(recipe.mixture)
-    data = str(data_dir) if data_dir else section.get("data_dir")
-    drawn = {"seed": recipe.training.seed, **section, "data_dir": data}
-    if licenses is not None:
-        drawn["licences"] = comma_separated(licenses)
-    recipe = replace(recipe, mixture=drawn)
     resolved = asdict(recipe)
     folder = RunFolder(recipe.output)
     if accelerator.is_main_process:
-        folder.open(resolved)
+        folder.check(resolved)
     accelerator.wait_for_everyone()
     if folder.final.exists():
         accelerator.print(f"{folder.final} is there already; remove {folder.path} to train again")
         return
-    # What is quick to find wrong comes first: the backbone, then the tasks' names, then their rows.
+    # What is quick to find wrong comes first: the backbone, then the tasks' rows. The folder is written to after both.
     set_seed(recipe.training.seed)  # a fresh head is drawn here, the same on every process
     checkpoint = load(recipe.backbone, dropout=recipe.training.dropout)
     if type(checkpoint) is not Checkpoint:
         raise InputError(f"{recipe.backbone} is an adapter; name its base, or write it out whole (unimc adapt --merge)")
-    mixture = Mixture.from_mapping({**drawn, "progress": accelerator.is_main_process})
-    validate = _validation(recipe, data, checkpoint)
+    mixture.progress = accelerator.is_main_process
+    validate = _validation(recipe, asked, data, checkpoint)
     examples = mixture.examples()
     if accelerator.is_main_process:
         show_mixture(mixture)
@@ -111,22 +117,18 @@ def _licences(backbone: str, tasks: Sequence[Any], known: Sequence[str]) -> list
     return [note for note in notes if note not in known]
 
 
-def _validation(recipe: RunConfig, data_dir: str | None, checkpoint: Any) -> Any:
-    """The function that scores a model on the validation tasks, or None without any.
+def _validation_tasks(recipe: RunConfig, mixture: Mixture) -> list[tuple[converters.Task, str, str | None]]:
+    """The validation tasks, each with its split and wording; their names alone are looked at.
 
     Raises:
-        InputError: if a task can't be had, or the model can't be asked one of its rows: now, not after the training.
+        InputError: if one can't be had, is named twice, is held out, or its split is trained on.
     """
-    if not recipe.validation.tasks:
-        return None
     from converters.held_out import tasks
-    from unimc.commands.tasks_to_sets import evaluation_set
-    from unimc.encoding import Encoder
-    from unimc.evaluation import evaluate_task
 
-    held_out = {task.name for task, _ in tasks(recipe.mixture.get("held_out") or ())}
-    encoder = Encoder(checkpoint.tokenizer, checkpoint.model.layout, recipe.training.max_length)
-    sets, named = {}, set()
+    held_out = {task.name for task, _ in tasks(mixture.held_out)}
+    trained_on = {(converters.get(part.task).name, part.split) for part in mixture.parts}
+    found = []
+    named: set[str] = set()
     for entry in recipe.validation.tasks:
         given = {"task": entry} if isinstance(entry, str) else entry
         if not isinstance(given, dict):
@@ -135,18 +137,47 @@ def _validation(recipe: RunConfig, data_dir: str | None, checkpoint: Any) -> Any
             raise InputError(f"validation.tasks: unknown key {min(unknown)!r}; known are task, split, variant")
         if "task" not in given:
             raise InputError("validation.tasks: an entry has no `task`; write {task: name, split: validation}")
-        if converters.get(given["task"]).name in held_out:
+        task, split, variant = converters.get(given["task"]), given.get("split", "validation"), given.get("variant")
+        for key, value in (("split", split), ("variant", variant or "")):
+            if not isinstance(value, str):
+                raise InputError(f"validation.tasks: {task.name}: {key} must be a name, not {value!r}")
+        if task.name in held_out:
             raise InputError(
-                f"validation.tasks: {given['task']} is in mixture.held_out; a checkpoint chosen by it is no longer "
+                f"validation.tasks: {task.name} is in mixture.held_out; a checkpoint chosen by it is no longer "
                 "unseen by that task"
             )
+        if (task.name, split) in trained_on:
+            raise InputError(
+                f"validation.tasks: {task.name}:{split} is in mixture.tasks too; a checkpoint chosen by rows that it "
+                "was trained on is the one that learnt them by heart: name another split or task"
+            )
+        whole = ":".join(filter(None, [task.name, split, variant]))
+        if whole in named:
+            raise InputError(f"validation.tasks: {whole} is named twice; leave it out once")
+        named.add(whole)
+        found.append((task, split, variant))
+    return found
+
+
+def _validation(
+    recipe: RunConfig, asked: Sequence[tuple[converters.Task, str, str | None]], data_dir: str | None, checkpoint: Any
+) -> Any:
+    """The function that scores a model on the validation tasks, or None without any.
+
+    Raises:
+        InputError: if rows can't be had, or the model can't be asked one of them: now, not after the training.
+    """
+    if not asked:
+        return None
+    from unimc.commands.tasks_to_sets import evaluation_set
+    from unimc.encoding import Encoder
+    from unimc.evaluation import evaluate_task
+
+    encoder = Encoder(checkpoint.tokenizer, checkpoint.model.layout, recipe.training.max_length)
+    sets: dict[str, Any] = {}
+    for task, split, variant in asked:
         one = evaluation_set(
-            given["task"],
-            given.get("split", "validation"),
-            data_dir=data_dir,
-            limit=recipe.validation.limit,
-            seed=recipe.training.seed,
-            variant=given.get("variant"),
+            task, split, data_dir=data_dir, limit=recipe.validation.limit, seed=recipe.training.seed, variant=variant
         )
         try:
             for language in sorted({example.language for example in one.examples}):
@@ -154,12 +185,8 @@ def _validation(recipe: RunConfig, data_dir: str | None, checkpoint: Any) -> Any
             encoder.batch(one.examples)
         except InputError as problem:
             raise InputError(f"validation.tasks: {problem}") from None
-        whole = ":".join(filter(None, [one.name, one.split, one.variant]))
-        if whole in named:
-            raise InputError(f"validation.tasks: {whole} is named twice; leave it out once")
-        named.add(whole)
         # A task may be there in another split or wording too: its second figure gets a name of its own.
-        sets[whole if one.name in sets else one.name] = one
+        sets[":".join(filter(None, [task.name, split, variant])) if task.name in sets else task.name] = one
 
     def validate(model: Any, accelerator: Any) -> dict[str, float]:
         def value(one: Any) -> float:
