@@ -20,7 +20,8 @@ def page(results: Mapping[str, Any], published: Path | None) -> str:
     """
     cells, tasks = results["cells"], results["settings"]["tasks"]
     lines = ["# A few labels", "", f"{results['settings']['about']}", ""]
-    lines += ["## Accuracy", "", *_accuracy(cells, tasks, published), "", _legend(), ""]
+    options = results["settings"].get("options", {})
+    lines += ["## Accuracy", "", *_accuracy(cells, tasks, options, published), "", _legend(), ""]
     lines += ["## What it took", "", *_costs(cells), ""]
     return "\n".join(lines)
 
@@ -46,9 +47,12 @@ def figure(cells: Sequence[Cell], task: str, base: float | None) -> str:
     return f"{mean(values):.1f} ± {spread:.1f}{mark}"
 
 
-def _accuracy(cells: Sequence[Cell], tasks: Sequence[str], published: Path | None) -> list[str]:
+def _accuracy(
+    cells: Sequence[Cell], tasks: Sequence[str], options: Mapping[str, int], published: Path | None
+) -> list[str]:
     base = {cell["task"]: cell["value"] for cell in cells if cell["strategy"] == "zero-shot"}
-    lines = [f"| strategy | rows a label | {' | '.join(tasks)} |", f"|---|--:|{'--:|' * len(tasks)}"]
+    heads = [f"{task} ({options[task]} options)" if task in options else task for task in tasks]
+    lines = [f"| strategy | rows a label | {' | '.join(heads)} |", f"|---|--:|{'--:|' * len(tasks)}"]
     for (strategy, k), own in groups(cells).items():
         known = None if strategy == "zero-shot" else base
         figures = [figure(own, task, None if known is None else known.get(task)) for task in tasks]

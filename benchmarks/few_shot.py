@@ -150,11 +150,13 @@ def main(
     at = "" if rate is None else f" at a rate of {rate:g}"
     about = (
         f"{draws} draws, at most {steps} steps and {seconds:g} seconds each{at}; measured on at most {limit:,} rows. "
-        f"English: {english.parent.name}; Chinese: {chinese.parent.name}."
+        f"{_called(english, chinese)}."
     )
     if known := _trained_on(names, bases):
         about += f" Trained on the task before, so that zero-shot is not: {', '.join(known)}."
-    settings = {"about": about, "tasks": names, "strategies": ways, "threads": threads, **how}
+    about += f" Trained with products in {precision}, measured in float32."
+    shown = {name: TASKS[name].options for name in names if TASKS[name].options is not None}
+    settings = {"about": about, "options": shown, "tasks": names, "strategies": ways, "threads": threads, **how}
     results = {
         **record(settings),
         "cells": [done[key] for key in sorted(wanted, key=lambda key: (ways.index(key[2]), key[3]))],
@@ -163,6 +165,11 @@ def main(
     output.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     output.with_suffix(".md").write_text(page(results, published), encoding="utf-8")
     out.print(f"written to {output}")
+
+
+def _called(english: Path, chinese: Path) -> str:
+    names = english.parent.name, chinese.parent.name
+    return f"The model is {names[0]}" if names[0] == names[1] else f"English: {names[0]}; Chinese: {names[1]}"
 
 
 def _key(cell: dict[str, Any]) -> tuple[Any, ...]:

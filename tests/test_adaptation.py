@@ -141,12 +141,12 @@ def test_only_what_the_strategy_says_moves(base: Path, strategy: str) -> None:
         assert bool(moved) == moves.backbone
 
 
-@pytest.mark.parametrize("family", ["albert", "roberta", "modernbert"])
+@pytest.mark.parametrize("family", ["albert", "roberta", "electra", "deberta-v2", "modernbert"])
 @pytest.mark.parametrize("strategy", ["lora", "prompt-tuning", "p-tuning-v2"])
 def test_other_families(family: str, strategy: str, tmp_path: Path) -> None:
     tiny.checkpoint(family).save(tmp_path / "base")
-    if (family, strategy) == ("modernbert", "p-tuning-v2"):
-        with pytest.raises(InputError, match="modernbert has not"):
+    if strategy == "p-tuning-v2" and family in ("modernbert", "deberta-v2"):
+        with pytest.raises(InputError, match=f"{family} has not"):
             adapted(tmp_path / "base", strategy)
         return
     made = adapt(tmp_path / "base", drawn(held_out=0), config(strategy, steps=3), device="cpu", progress=False)
@@ -190,6 +190,11 @@ def test_a_prompt_trained_on_other_rows_can_be_the_start(base: Path, tmp_path: P
             adapt(base, drawn(), config(strategy), initial=tmp_path / "first", device="cpu", progress=False)
     with pytest.raises(InputError, match="no adapter with a prompt"):
         adapt(base, drawn(), config("prompt-tuning"), initial=base, device="cpu", progress=False)
+    with pytest.raises(InputError, match="holds a prompt of 4 tokens, not 9; leave --prompt-tokens out"):
+        adapt(base, drawn(), config("prompt-tuning", prompt_tokens=9), initial=tmp_path / "first", device="cpu")
+    tiny.checkpoint("electra").save(tmp_path / "other")
+    with pytest.raises(InputError, match="a prompt made for other weights, those of "):
+        adapt(tmp_path / "other", drawn(), config("prompt-tuning"), initial=tmp_path / "first", device="cpu")
 
 
 # ---- how long

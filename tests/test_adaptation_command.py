@@ -232,3 +232,13 @@ def test_labels_without_rows_are_said(base: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert said.code == 0, said.err
     assert "note: no row of 1 of 3 labels (rain)" in said.err
+
+
+def test_rows_that_the_card_leaves_out_are_counted_not_an_error(base: Path, tmp_path: Path) -> None:
+    rows = file(tmp_path)
+    rows.write_text(rows.read_text(encoding="utf-8") + ",food\n", encoding="utf-8")
+    own = card(tmp_path)
+    own.write_text(own.read_text(encoding="utf-8") + "skip: {text: ['']}\n", encoding="utf-8")
+    said = terminal.unimc("adapt", rows, "--task", own, "--model", base, *QUICK, "--output", tmp_path / "a")
+    assert said.code == 0, said.err
+    assert "note: 1 rows are left out, as the card says (skip)" in said.err

@@ -54,6 +54,13 @@ def test_every_row_is_held_out_once_and_each_fold_holds_out_its_part_of_every_la
             assert count // number <= have <= -(-count // number)
 
 
+def test_a_label_of_fewer_texts_than_folds_is_always_trained_on() -> None:
+    """Its rows would be held out all at once: one run would not know the label."""
+    same = tuple(replace(one, passage="一样的文字") for one in rows(0, 4))
+    for fold in folded(Drawn(rows(4) + same), 4, fixed=True):
+        assert of_labels(fold.training)[1] == 4
+
+
 def test_rows_of_one_text_are_held_out_together() -> None:
     twice = rows(4, 4)
     again = tuple(replace(one, id=f"again {one.id}") for one in twice)

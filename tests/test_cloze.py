@@ -17,7 +17,7 @@ from unimc import InputError, MultipleChoiceExample
 from unimc.calibration import content_free_examples
 from unimc.cloze import Cloze, ClozePrompt, Template, Verbalizer
 from unimc.cloze.autoprompt import AutoPromptConfig, Found, Swap, _captured, _Search, search
-from unimc.cloze.related import refined
+from unimc.cloze.related import _relevance, refined
 from unimc.cloze.search import found_words
 from unimc.cloze.vocabulary import neighbours, whole_words
 
@@ -207,6 +207,23 @@ def test_refining_keeps_the_labels_own_words_and_says_what_went() -> None:
     assert found.cloze.prompt.prior is not None
     nothing = refined(model, related, examples(), keep=1.0, relevance=math.inf)
     assert nothing.cloze.prompt.verbalizer.words == WORDS
+
+
+def test_relevance_is_the_cosine_with_the_own_label_over_that_with_the_others() -> None:
+    model = cloze(given=prompt({"good": ("good", "music"), "bad": ("late", "soup")}))
+    # (2 texts, 4 words): the labels' own words stand for one text each, the others for both.
+    calibrated = torch.tensor([[1.0, 3.0, 0.0, 3.0], [0.0, 4.0, 1.0, 4.0]])
+    assert [word.text for word in model.words] == ["good", "music", "late", "soup"]
+    found = _relevance(model, calibrated, [True, False, True, False])
+    assert [found[1], found[3]] == pytest.approx([0.6 / 0.8, 0.8 / 0.6])
+
+
+def test_refining_takes_words_of_two_spellings_that_are_one_to_the_vocabulary() -> None:
+    given = prompt({"good": ("good", "Good"), "bad": ("late",)})
+    found = refined(cloze(given=given), {"good": ["music"], "bad": ["soup"]}, examples(labels=("good", "bad")))
+    prior = found.cloze.prompt.prior
+    assert prior is not None
+    assert prior["Good"] == prior["good"]
 
 
 def test_related_words_of_no_label_are_an_error() -> None:

@@ -17,7 +17,7 @@ from unimc.adaptation.folder import AdaptedCheckpoint, fingerprint
 from unimc.adaptation.folding import averaged
 from unimc.adaptation.loop import Group, Tuned, Tuner, Vary
 from unimc.adaptation.prompted import NAME, PromptedModel, attach, deep_start
-from unimc.adaptation.prompts import ENCODERS, DeepPrompt, EncodedPrompt, Prompt, SoftPrompt, start_vectors
+from unimc.adaptation.prompts import ENCODERS, DeepPrompt, EncodedPrompt, Prompt, SoftPrompt, length_of, start_vectors
 from unimc.adaptation.rows import Drawn, folded, some_options_each
 from unimc.checkpoint import DEFAULT_MAX_LENGTH, Checkpoint, load
 from unimc.collation import collate
@@ -164,9 +164,12 @@ def _started(
     """The prompt before it is tuned."""
     kind, backbone = config.moves.prompt, checkpoint.model.backbone
     if initial is not None:
-        found = _prompt_of(initial)
+        found = _prompt_of(initial, fingerprint(checkpoint.model))
         if isinstance(found, DeepPrompt) != (kind == "deep"):
             raise InputError(f"{initial} holds another kind of prompt than {config.strategy} tunes")
+        if config.prompt_tokens not in (None, length_of(found)):
+            held = f"{initial} holds a prompt of {length_of(found)} tokens"
+            raise InputError(f"{held}, not {config.prompt_tokens}; leave --prompt-tokens out")
         if isinstance(found, SoftPrompt) and kind in ENCODERS:
             return EncodedPrompt(found.vectors.detach(), str(kind))
         return found
@@ -182,10 +185,13 @@ def _started(
     return EncodedPrompt(start, str(kind))
 
 
-def _prompt_of(folder: str | Path) -> Prompt:
+def _prompt_of(folder: str | Path, base: str) -> Prompt:
     made = load(folder)
-    if not isinstance(made.model, PromptedModel):
+    if not isinstance(made, AdaptedCheckpoint) or not isinstance(made.model, PromptedModel):
         raise InputError(f"{folder} is no adapter with a prompt; make one with --strategy prompt-tuning")
+    if made.base_fingerprint != base:
+        whose = f"those of {made.base}" if made.base else "its own"
+        raise InputError(f"{folder} holds a prompt made for other weights, {whose}; train one on this model first")
     prompt = made.model.prompt
     delattr(made.model.backbone, NAME)
     return prompt

@@ -10,6 +10,7 @@ from unimc.adaptation.strategies import Strategy, strategy_of
 from unimc.example import InputError
 
 _LEAST = {
+    "seed": 0,
     "steps": 1,
     "batch_size": 1,
     "max_tokens": 1,

@@ -152,7 +152,7 @@ class Tuner:
         schedule = get_scheduler("linear", optimizer, round(config.warmup * config.steps), config.steps)
         checks = [self._check(0)] if self.held else []
         best, kept = copied(moving) if self.held else None, 0
-        every = max(config.steps // config.checks, 1)
+        every = math.ceil(config.steps / config.checks)
         step, epoch, stopped = 0, 0, ALL_STEPS
         bar = tqdm(
             total=config.steps, desc=config.strategy, unit="step", disable=None if self.progress else True, leave=False

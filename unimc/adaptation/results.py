@@ -59,7 +59,7 @@ class FewShot:
         primary: the metric that counts; "" if nothing was evaluated.
         evaluated: the split and the number of rows that the figures are of, for people.
         zero_shot: what the base does on the same rows without adapting; None if not asked.
-        parameters: of the base.
+        parameters: of the adapted model, its prompt included.
         warnings: what was wrong with the rows, a line each.
     """
 
@@ -114,7 +114,8 @@ class FewShot:
         title = f"{self.task}: {self.config.strategy} on {rows}"
         of = "" if self.config.folds == 1 else " (of the runs, not of their mean)"
         caption = f"{self.primary} on {self.evaluated}" if self.primary else _CAPTION.format(of=of)
-        table = Table("", title=title, caption=caption if self.primary or self.k != 0 else None)
+        told = bool(self.primary) or any(shot.tuned.checks for shot in self.shots)
+        table = Table("", title=title, caption=caption if told else None)
         for heading in ("rows", self.primary or "held-out accuracy", "steps", "trained", "seconds", "memory"):
             table.add_column(heading, justify="right")
         if self.zero_shot is not None:

@@ -114,13 +114,14 @@ def draw(
 def folded(rows: Drawn, number: int, *, fixed: bool) -> list[Drawn]:
     """The rows in so many ways, each with another part of every label held out.
 
-    Rows of one text are held out together; those of labels with fewer rows than folds are always trained on.
+    Rows of one text are held out together; those of labels with fewer texts than folds are always trained on.
 
     Raises:
         InputError: if no label has as many rows as there are folds.
     """
     whole = [*rows.training, *rows.held_out]
-    counts = Counter(label for one in whole for label in labels_of(one, fixed))
+    texts = {(label, one.fingerprint) for one in whole for label in labels_of(one, fixed)}
+    counts = Counter(label for label, _ in texts)
     turn: Counter[str] = Counter()
     fold: dict[int, int] = {}  # by the text
     for one in whole:
@@ -132,14 +133,12 @@ def folded(rows: Drawn, number: int, *, fixed: bool) -> list[Drawn]:
         raise InputError(
             f"{number} folds need a label with as many rows of different texts; give more rows, or fewer folds"
         )
-    return [
-        Drawn(
-            tuple(one for one in whole if fold.get(one.fingerprint) != place),
-            tuple(one for one in whole if fold.get(one.fingerprint) == place),
-            rows.warnings,
-        )
-        for place in range(number)
-    ]
+    made = []
+    for place in range(number):
+        training = tuple(one for one in whole if fold.get(one.fingerprint) != place)
+        held = tuple(one for one in whole if fold.get(one.fingerprint) == place)
+        made.append(Drawn(training, held, rows.warnings))
+    return made
 
 
 def _warnings(counts: Mapping[str, int], k: int | None, label_names: Sequence[str] | None) -> list[str]:

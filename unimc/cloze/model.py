@@ -124,9 +124,12 @@ class Cloze:
         2108.02035).
         """
         scores = self.word_scores(examples, normalised=True)
-        means = (scores.logsumexp(0) - log(len(examples))).tolist()
-        by_text = {word.text: mean for word, mean in zip(self.words, means, strict=True)}
-        by_ids = {word.ids: mean for word, mean in zip(self.words, means, strict=True)}
+        return self.by_text((scores.logsumexp(0) - log(len(examples))).tolist())
+
+    def by_text(self, of_words: Sequence[float]) -> dict[str, float]:
+        """What `words` have, by every spelling that the prompt has for them."""
+        by_text = {word.text: one for word, one in zip(self.words, of_words, strict=True)}
+        by_ids = {word.ids: one for word, one in zip(self.words, of_words, strict=True)}
         for words in self.prompt.verbalizer.words.values():  # a word that is spelt as another one by the vocabulary
             for text in words:
                 if text not in by_text:

@@ -83,7 +83,7 @@ def refined(
     relevant = {place for place in frequent if ratio[place] >= relevance}
     left = {wide.words[place].text for place in relevant} | mine
     kept = {label: tuple(word for word in given if word in left) for label, given in words.items()}
-    by_word = {word.text: float(one) for word, one in zip(wide.words, prior, strict=True)}
+    by_word = wide.by_text(prior.tolist())
     made = replace(plain, verbalizer=Verbalizer(kept))
     made = replace(made, prior={word: by_word[word] for given in kept.values() for word in given})
     return Refined(
