@@ -65,6 +65,12 @@ def _check_kind(task: Task, where: str) -> None:
         raise InputError(f"{where}: {has}: missing; kind {task.kind} needs it")
     if task.shuffle and task.kind != "multiple_choice":
         raise InputError(f"{where}: shuffle: goes with multiple_choice only; labels are the same for every row")
+    listed = task.labels.get("values") if isinstance(task.labels, Mapping) else None
+    if task.kind == "classification" and isinstance(listed, Mapping) and len(listed) == 1:
+        raise InputError(
+            f"{where}: labels.values: a single label is the answer whatever the text says; give two or more, or kind "
+            "multi_label to ask whether it holds"
+        )
     for name in (lacks, "answer") if has == "labels" else (lacks,):
         if getattr(task, name) is not None:
             raise InputError(f"{where}: {name}: kind {task.kind} has no {name}; it has {has}")

@@ -31,12 +31,12 @@ def read_file(path: Path) -> list[Mapping[str, Any]]:
     Raises:
         InputError: if the file cannot be read, is empty, or a line of it is broken (the message names it).
     """
-    kind = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
+    kind = form(path)
     if kind is None:
         raise InputError(f"{path}: cannot tell its format; the name must end in one of {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
-    reader = _parquet if kind == ".parquet" else _json if "json" in kind else _table
+    reader = _parquet if kind == "parquet" else _json if "json" in kind else _table
     try:
         rows = reader(path)
     except (OSError, EOFError) as problem:
@@ -46,10 +46,21 @@ def read_file(path: Path) -> list[Mapping[str, Any]]:
     return rows
 
 
+def form(path: Path) -> str | None:
+    """What a file is by the end of its name: jsonl, json, csv, tsv or parquet; None if that tells nothing."""
+    ending = next((suffix for suffix in SUFFIXES if path.name.casefold().endswith(suffix)), None)
+    return ending and ending.removeprefix(".").removesuffix(".gz")
+
+
+def zipped(path: Path) -> bool:
+    """Whether a file is gzipped, by the end of its name."""
+    return path.suffix.casefold() == ".gz"
+
+
 def _text(path: Path) -> str:
     content = path.read_bytes()
     try:
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        content = gzip.decompress(content) if zipped(path) else content
     except zlib.error as problem:  # the one error of a damaged archive that is no OSError
         raise InputError(f"{path}: cannot be read: {problem}") from None
     refuse_wide(path, content)
@@ -71,7 +82,7 @@ def refuse_wide(path: Path, content: bytes) -> None:
 
 
 def parse_json(text: str, path: Path, line: int | None = None) -> Any:
-    """A JSON value; NaN, which pandas writes for a cell that is missing, is null.
+    """A JSON value; NaN, which pandas writes for a cell that is missing, is null, and no key may be given twice.
 
     Args:
         text: the JSON.
@@ -82,12 +93,29 @@ def parse_json(text: str, path: Path, line: int | None = None) -> Any:
         InputError: if it is not valid, or a number or its nesting is beyond what Python reads.
     """
     try:
-        return json.loads(text, parse_constant=lambda word: None if word == "NaN" else float(word))
+        return json.loads(
+            text, parse_constant=lambda word: None if word == "NaN" else float(word), object_pairs_hook=_once
+        )
+    except _GivenTwiceError as problem:
+        raise InputError(f"{path}, line {line or 1}: the key {problem} is given twice; keep one") from None
     except json.JSONDecodeError as problem:
         raise InputError(f"{path}, line {line or problem.lineno}: not valid JSON: {problem.msg}") from None
     except (ValueError, RecursionError):
         what = "a number of too many digits, or lists in lists too deep"
         raise InputError(f"{path}, line {line or 1}: not valid JSON: {what}") from None
+
+
+class _GivenTwiceError(Exception):
+    """A key stands twice in one object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose last value Python would keep of a key given twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _GivenTwiceError(repr(next(key for key in keys if keys.count(key) > 1)))
+    return found
 
 
 def count_rows(path: Path) -> int:
@@ -96,10 +124,10 @@ def count_rows(path: Path) -> int:
     Raises:
         InputError: if the file cannot be read.
     """
-    if ".jsonl" not in path.name:
+    if form(path) != "jsonl":
         return len(read_file(path))
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path) if zipped(path) else path.open("rb") as file:
             return sum(1 for line in file if line.strip())
     except (OSError, EOFError, zlib.error) as problem:
         raise InputError(f"{path}: cannot be read: {problem}") from None
@@ -126,12 +154,19 @@ def read_json(path: Path) -> Any:
 
 def _json(path: Path) -> list[Mapping[str, Any]]:
     rows = read_json(path)
-    if not isinstance(rows, list):
+    # `{"text": [...], "label": [...]}` and `{"data": [...]}`: what a line of JSON lines may be, a whole file is not.
+    by_columns = form(path) == "json" and isinstance(rows, list) and len(rows) == 1 and _holds_rows(rows[0])
+    if not isinstance(rows, list) or by_columns:
         raise InputError(f"{path}: holds one object, not rows; write one object a line, or a list of objects")
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise InputError(f"{path}: row {number} (from 0) is {type(row).__name__}, not an object (column: value)")
     return rows
+
+
+def _holds_rows(found: Any) -> bool:
+    """Whether an object is a table by columns, or rows under a name."""
+    return isinstance(found, dict) and bool(found) and all(isinstance(one, list | dict) for one in found.values())
 
 
 def _table(path: Path) -> list[Mapping[str, Any]]:
@@ -148,7 +183,7 @@ def table_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     Raises:
         InputError: if a line is broken (the message names it).
     """
-    tabs = ".tsv" in path.suffixes
+    tabs = form(path) == "tsv"
     dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
     csv.field_size_limit(sys.maxsize)  # the default of 131,072 characters is less than a long passage
     reader = csv.reader(lines, **dialect)
@@ -162,7 +197,7 @@ def table_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
             if len(cells) not in (0, len(header)):
                 raise InputError(
                     f"{path}, line {reader.line_num}: {len(cells)} cells for {len(header)} columns "
-                    f"({', '.join(header)}){_hint(header, tabs)}"
+                    f"({', '.join(header)}){_hint(header, cells, tabs)}"
                 )
             if cells:
                 yield from (dict.fromkeys(header, "") for _ in range(empty))
@@ -174,13 +209,15 @@ def table_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
         raise InputError(f"{path}, line {reader.line_num}: not a valid table: {problem}") from None
 
 
-def _hint(header: Sequence[str], tabs: bool) -> str:
+def _hint(header: Sequence[str], cells: Sequence[str], tabs: bool) -> str:
     """What to do about a row that has another number of cells than the header."""
     if tabs:
         return "; a cell of a TSV file can hold neither a tab nor a line break"
     divider = next((mark for mark in ";\t|，；" if len(header) == 1 and mark in header[0]), None)
     if divider is not None:
         return f"; the columns seem to be divided by {divider!r}: save the file with commas"
+    if any(cell != cell.lstrip() and cell.lstrip().startswith('"') for cell in cells):
+        return "; a cell in double quotes begins with the quote: remove the blank before it"
     return "; put a text that holds a comma in double quotes"
 
 

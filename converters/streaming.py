@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from converters.files import parquet_rows, parse_json, read_file, refuse_wide, table_rows
+from converters.files import form, parquet_rows, parse_json, read_file, refuse_wide, table_rows, zipped
 from unimc.example import InputError
 
 _START = 1 << 16  # bytes looked at for the encoding
@@ -22,22 +22,21 @@ def stream(path: Path) -> Iterator[Mapping[str, Any]]:
     Raises:
         InputError: as `read_file`; what is wrong with a later line is said when it is reached.
     """
-    if path.name.endswith((".json", ".json.gz")) or not path.is_file():
-        yield from read_file(path)
-    elif path.suffix == ".parquet":
+    kind = form(path)
+    if kind in (None, "json") or not path.is_file():
+        yield from read_file(path)  # says what is wrong with the name, too
+    elif kind == "parquet":
         yield from parquet_rows(path)
-    elif any(kind in path.suffixes for kind in (".jsonl", ".csv", ".tsv")):
-        yield from _lines(path)
     else:
-        read_file(path)  # says what is wrong with the name
+        yield from _lines(path)
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as start:
+        with gzip.open(path) if zipped(path) else path.open("rb") as start:
             refuse_wide(path, start.read(_START))
         with _opened(path) as text:
-            yield from _objects(path, text) if ".jsonl" in path.suffixes else table_rows(path, text)
+            yield from _objects(path, text) if form(path) == "jsonl" else table_rows(path, text)
     except UnicodeDecodeError:
         read_file(path)  # names the line, the likely encoding and the command that converts it
         raise
@@ -46,7 +45,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
+    if zipped(path):
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 

@@ -149,7 +149,7 @@ class Wording:
         if not any(template.parts for template in texts.values()):
             raise InputError(f"{where}: question, passage and textb are all empty; the model needs something to read")
         options = labels.wordings if labels is not None else _options(given["options"], where)
-        return cls(texts["question"], texts["passage"], texts["textb"], options)
+        return cls(texts["question"], texts["passage"], texts["textb"], options)._reading(where)
 
     def variant(self, given: Any, labels: Labels | None, where: str) -> Wording:
         """This wording with the parts that a variant names put in their place; the rest stays as it is."""
@@ -176,7 +176,19 @@ class Wording:
                     raise InputError(f"{where}.labels: no label {value!r}; {card.did_you_mean(value, known)}")
                 wordings[place] = parsed(Template.parse, text, f"{where}.labels.{value}")
             options = _distinct(wordings, f"{where}.labels")
-        return replace(self, options=options, **texts)
+        return replace(self, options=options, **texts)._reading(where)
+
+    def _reading(self, where: str) -> Wording:
+        """Itself, if it reads a column; every row would otherwise be asked the same."""
+        fixed = self.options if isinstance(self.options, tuple) else ()
+        texts = (self.question, self.passage, self.textb)
+        if not isinstance(self.options, tuple) or any(template.columns for template in (*texts, *fixed)):
+            return self
+        wide = "; ｛ and ｝ are no braces here, write { and }" if any("｛" in one.text for one in texts) else ""
+        raise InputError(
+            f"{where}: no column is read, so every row would be asked the same; name the one with the text in braces: "
+            f"passage: '{{text}}'{wide}"
+        )
 
     def identity(self, row: Row, fixed_labels: bool) -> tuple[str, ...]:
         """What the columns say by which an item is recognised in another data set, without the words of the card.

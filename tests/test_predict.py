@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,8 +80,25 @@ def test_every_row_comes_back_with_its_answer(suffix: str, mails: Path, tmp_path
 def test_a_table_of_tabs_keeps_a_row_a_line(mails: Path, tmp_path: Path, run: Run) -> None:
     run(mails, *GIVEN, "--output", tmp_path / "answers.tsv")
     assert [row["留言"] for row in read_file(tmp_path / "answers.tsv")] == [
-        " ".join(row["留言"].split()) if "\n" in row["留言"] else row["留言"] for row in ROWS
+        re.sub(r"\r\n|[\t\r\n]", " ", row["留言"]) for row in ROWS
     ]
+
+
+def test_a_text_keeps_its_other_blanks_in_a_table_of_tabs(tmp_path: Path, run: Run) -> None:
+    rows = tmp_path / "a.jsonl"
+    text = "　　第一段  有两个空格。\n　　第二段。 "
+    rows.write_text(json.dumps({"留言": text}) + "\n", encoding="utf-8")
+    assert run(rows, *GIVEN, "--output", tmp_path / "b.tsv").endswith(f"1 answers written to {tmp_path / 'b.tsv'}\n")
+    assert [row["留言"] for row in read_file(tmp_path / "b.tsv")] == [text.replace("\n", " ")]
+
+
+def test_what_is_read_is_not_written_over(mails: Path, run: Run) -> None:
+    before = mails.read_bytes()
+    assert "is a file that is read; give another name" in run(mails, *GIVEN, "--output", mails)
+    released = mails.with_name("r.jsonl")
+    released.write_text('{"texta": "a", "choice": ["b", "c"]}\n', encoding="utf-8")
+    assert "is a file that is read; give another name" in run("--json", released, "--output", released)
+    assert mails.read_bytes() == before
 
 
 def test_several_answers_or_none(mails: Path, run: Run) -> None:

@@ -373,7 +373,8 @@ def test_several_columns_that_could_be_the_text_are_asked_for(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("Где моя посылка?", "neither script"), ("快递 is very late today 呢", "of the texts is Chinese")]
+    ("text", "why"),
+    [("Где моя посылка?", "neither script"), ("快递 is very late today 呢", "of column text is Chinese")],
 )
 def test_a_language_that_cannot_be_told_is_asked_for(text: str, why: str, tmp_path: Path) -> None:
     rows = [{"text": f"{text} {number}", "label": "ab"[number % 2]} for number in range(6)]
@@ -509,3 +510,29 @@ def test_answers_that_name_no_option_are_said(tmp_path: Path) -> None:
 )
 def test_the_language_is_told_from_the_script(texts: list[str], language: str | None) -> None:
     assert guesses.language(texts)[0] == language
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ["https://example.org/a", "https://example.org/bb", "https://example.org/ccc", "http://example.org/4"],
+        ["9f1c2d3e-0000-4000-8000-00000000000a", "9f1c2d3e0b", "9f1c2d3e0c", "a9f1c2d3e0d"],
+        ["2024-05-01 10:30:00", "2024-05-02 10:31", "2024年5月3日 10时", "2024/05/04"],
+    ],
+)
+def test_addresses_identifiers_and_times_are_not_taken_for_the_text(codes: list[str], tmp_path: Path) -> None:
+    titles = ["汤很咸", "面很好吃", "等了很久", "又来了"]
+    rows = [{"标题": a, "别的": b, "标签": "好坏"[n % 2]} for n, (a, b) in enumerate(zip(titles, codes, strict=True))]
+    task, said = drafted(put(tmp_path / "评论.csv", as_csv(rows)))
+    assert (task.passage, task.language) == ("{标题}", "zh")
+    assert "not used: 别的" in said.out
+
+
+def test_a_table_without_a_header_is_told_by_a_label_in_its_place(tmp_path: Path) -> None:
+    body = "".join(f"{row['留言']},{row['类别']}\n" for row in CHINESE)
+    assert "the first line seems to be a row, not the columns' names: '物流'" in refused(put(tmp_path / "a.csv", body))
+
+
+def test_labels_that_differ_only_in_width_are_noted(tmp_path: Path) -> None:
+    rows = [{**row, "类别": ("Ａ类", "A类")[number % 2]} for number, row in enumerate(CHINESE)]
+    assert "some differ only in capitals or width" in drafted(put(tmp_path / "a.csv", as_csv(rows)))[1].out

@@ -14,6 +14,9 @@ from unimc.example import InputError
 
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_CODE = re.compile(  # an address, a token with a digit in it (an id, a file), a date or a time
+    r"\S+://\S+|[^\s\u3400-\u9fff]*\d[^\s\u3400-\u9fff]*|[\d\s:.,/年月日号时点分秒TZ+-]+"
+)
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 
 
@@ -79,6 +82,11 @@ class Column:
     def numeric(self) -> bool:
         """Whether every value is a number."""
         return bool(self.counts) and all(_NUMBER.fullmatch(value) for value in self.counts)
+
+    @property
+    def coded(self) -> bool:
+        """Whether every value is a number, an address, an identifier or a date: nothing that is read."""
+        return bool(self.counts) and all(_CODE.fullmatch(value.strip()) for value in self.counts)
 
     @property
     def distinct(self) -> int:

@@ -169,10 +169,14 @@ def _short(column: Column) -> bool:
 
 
 def texts(columns: Sequence[Column], excluded: Collection[str] = ()) -> Found:
-    """The column that is judged: the longest texts, if no others are of their kind; or two that are named as a pair."""
+    """The column that is judged: the longest texts, if no others are of their kind; or two that are named as a pair.
+
+    Addresses, identifiers and times are longer than many a title, and are none.
+    """
     able = [one for one in columns if one.name not in excluded and one.plain and not one.numeric]
     for pair in _pairs(able):
         return Found(pair, tuple(one.name for one in able if one.name not in pair))
+    able = [one for one in able if not one.coded]
     varied = [one for one in able if one.distinct * 2 > one.filled] or able
     longest = max((one.mean_length for one in varied), default=0.0)
     fit = [one.name for one in varied if one.mean_length * 3 >= longest]

@@ -140,6 +140,9 @@ def test_a_card_in_chinese_is_read(tmp_path: Path) -> None:
         ("{text}", "{text", "passage: template '{text'"),
         ('"{text}"', "{text}", "passage: a template is a text"),
         ('"{text}"', "[", "not valid YAML"),
+        ('"{text}"', "text", "no column is read, so every row would be asked the same"),
+        ('"{text}"', "｛text｝", "no column is read.* ｛ and ｝ are no braces here"),
+        ("labels:", "variants: {a: {passage: x}}\nlabels:", "variants.a: no column is read"),
         ("kind: classification", "kind: multiple_choice", "options: missing; kind multiple_choice needs it"),
         ("kind: classification", "kind: classification\noptions: x", "options: kind classification has no options"),
         ("kind: classification", "kind: classification\nsource: {folder: ../x}", "'../x' leaves the data folder"),
@@ -163,6 +166,22 @@ def test_a_mistake_in_a_card_is_reported_with_the_file_and_the_key(
     with pytest.raises(InputError, match=problem) as caught:
         Task.from_file(write(tmp_path, CARD.replace(old, new, 1)))
     assert str(caught.value).startswith(str(tmp_path / "card.yaml"))
+
+
+def test_a_lone_label_is_refused_where_one_is_to_be_chosen(tmp_path: Path) -> None:
+    lone = CARD[: CARD.index("    1: {")]
+    with pytest.raises(InputError, match="a single label is the answer whatever the text says"):
+        Task.from_file(write(tmp_path, lone))
+    assert Task.from_file(write(tmp_path, lone.replace("kind: classification", "kind: multi_label"))).label_names
+
+
+def test_a_label_is_called_as_it_is_written(tmp_path: Path) -> None:
+    """YAML 1.1 makes True of yes and 8 of 010; a label that JSON has as a boolean is found all the same."""
+    values = "values: {yes: it is, no: it is not, 010: it may be, 2024-05-01: it was}"
+    card = CARD[: CARD.index("  values:")] + f"  {values}\n"
+    task = Task.from_file(write(tmp_path, card))
+    assert task.label_names == ("yes", "no", "010", "2024-05-01")
+    assert task.convert({"text": "a", "label": False}).label == 1
 
 
 def test_a_mistake_in_a_chinese_card_is_reported_likewise(tmp_path: Path) -> None:

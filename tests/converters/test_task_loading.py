@@ -15,6 +15,7 @@ import pytest
 
 from converters import Task, held_out
 from converters.files import count_rows, read_file
+from converters.streaming import stream
 from unimc import InputError
 
 ROWS = [
@@ -97,6 +98,13 @@ def test_an_empty_line_of_a_single_column_is_an_empty_cell(tmp_path: Path) -> No
     """As spreadsheets write it; in a table of several columns an empty line is no row."""
     assert read_file(put(tmp_path / "one.csv", "正文\n汤\n\n雨\n\n")) == [{"正文": text} for text in ("汤", "", "雨")]
     assert read_file(put(tmp_path / "two.csv", "a,b\n1,2\n\n3,4\n")) == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+
+
+@pytest.mark.parametrize("name", ["评论.tsv.csv", "a.jsonl.csv", "UP.CSV", "up.CSV.GZ"])
+def test_the_end_of_a_name_tells_the_format_whatever_stands_before(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n") if name.endswith("GZ") else b"a,b\n1,2\n")
+    assert read_file(path) == list(stream(path)) == [{"a": "1", "b": "2"}]
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
@@ -204,6 +212,10 @@ def test_merged_rows_are_counted() -> None:
         ("train.jsonl", '{"正文": null, "标签": "好"}\n', r"row train/0 .*column '正文' is empty"),
         ("test.jsonl", lines(ROWS), "no split 'train' in .*餐馆; there are: test"),
         ("train.txt", "x", "no split 'train' in .*餐馆; there are: none"),
+        ("train.json", '{"text": ["a", "b"], "label": [0, 1]}', "train.json: holds one object, not rows"),
+        ("train.json", '{"data": [{"text": "a"}]}', "train.json: holds one object, not rows"),
+        ("train.jsonl", '{"正文": "a"}\n{"正文": "b", "正文": "c"}', "line 2: the key '正文' is given twice; keep one"),
+        ("train.csv", '正文,标签\n好, "a, b"\n', "a cell in double quotes begins with the quote: remove the blank"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, content: str, problem: str) -> None:

@@ -26,6 +26,10 @@ Make = Callable[[Mapping[str, Any], int, "Answers"], list[MultipleChoiceExample]
 """The examples of a row: the row, its number, and which languages the model has answers for."""
 
 
+class LeftOutError(InputError):
+    """A row that its card says to skip."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked of every row, as the options of a command say it."""
@@ -106,7 +110,7 @@ class Asked:
         def convert(row: Mapping[str, Any], number: int, _: Answers | None = None) -> list[MultipleChoiceExample]:
             for column in sorted(read & card.skip.keys() & row.keys()):
                 if card.skips(column, row[column]):
-                    raise InputError(
+                    raise LeftOutError(
                         f"column {shown(column)} is {shown(row[column])}, and the card leaves such rows out (skip)"
                     )
             made = [found.example for found in card.convert_all(row, self.variant, "", number)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unimc.commands.asked_rows import Asked
+from unimc.commands.asked_rows import Asked, LeftOutError
 from unimc.example import InputError, MultipleChoiceExample
 
 if TYPE_CHECKING:
@@ -78,30 +78,43 @@ def of_file(file: Path, asked: Asked, label: str | None, limit: int, labelled: b
     if limit < len(rows):
         places = sorted(random.Random(f"0 {file.name}").sample(places, limit))
 
-    def example(place: int, answers: Answers) -> MultipleChoiceExample:
+    def example(place: int, answers: Answers) -> MultipleChoiceExample | None:
         try:
             several = make(rows[place], place, answers)
             if len(several) != 1:
                 raise InputError(f"it makes {len(several)} examples; here a row is one example, with one question")
             made = several[0]
             return made if label is None else _labelled(made, rows[place], label, asked.multi_label)
+        except LeftOutError:
+            return None
         except InputError as problem:
             raise InputError(f"{file}: row {place} (from 0): {problem}") from None
 
-    return Source(
-        "default", str(file), asked.multi_label, lambda answers: [example(place, answers) for place in places]
-    )
+    def examples(answers: Answers) -> list[MultipleChoiceExample]:
+        made = [found for place in places if (found := example(place, answers)) is not None]
+        if left := len(places) - len(made):
+            typer.echo(f"note: {left:,} rows are left out, as the card says (skip)", err=True)
+        if not made:
+            raise InputError(f"{file}: every row is one that the card leaves out (skip)")
+        return made
+
+    return Source("default", str(file), asked.multi_label, examples)
 
 
 def _labelled(
     example: MultipleChoiceExample, row: Mapping[str, Any], column: str, multi_label: bool
 ) -> MultipleChoiceExample:
+    from converters.values import find
+
     value = row.get(column)
     given = value if isinstance(value, list) and multi_label else [value]
     there = ", ".join(example.names[:10])
+    places = {name: place for place, name in enumerate(example.names)}
+    right = []
     for one in given:
-        if one is None or str(one) not in example.names:
+        place = find(one, places)  # as a card's labels are found: true and 1.0 in JSON are the options true and 1
+        if place is None:
             said = "empty" if one is None else f"{one!r}, which is none of the options"
             raise InputError(f"column {column!r} is {said} ({there})")
-    right = tuple(example.names.index(str(one)) for one in given)
-    return replace(example, labels=right) if multi_label else replace(example, label=right[0])
+        right.append(place)
+    return replace(example, labels=tuple(right)) if multi_label else replace(example, label=right[0])

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from itertools import chain, count, islice
@@ -19,7 +20,7 @@ from typing import IO, Any
 
 from unimc.example import InputError
 
-_BREAKS = frozenset("\t\r\n")
+_BREAKS = re.compile(r"\r\n|[\t\r\n]")
 _BATCH = 4096  # lines that a Parquet file takes at once
 _MOST_FIELDS = 1000  # keys of a Parquet column of mappings; each row has a place for every one
 SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
@@ -32,6 +33,7 @@ class Part:
         done: lines that an earlier run left.
         as_text: columns that the output, a Parquet file, holds as text since no type holds all their values; `join`
             finds them.
+        flattened: rows of the output, a TSV file, in which tabs or line breaks became blanks; `join` counts them.
 
     Args:
         output: the file in the making; its suffix is its format.
@@ -57,6 +59,7 @@ class Part:
         output.parent.mkdir(parents=True, exist_ok=True)
         self.output, self.processes = output, processes
         self.as_text: list[str] = []
+        self.flattened = 0
         self.path = _path(output, process, processes)
         self._head = _head(settings)
         self._earlier = self._head if goes_on_from is None else _head(goes_on_from)
@@ -91,7 +94,9 @@ class Part:
         try:
             rows, self.as_text = _write(temporary, self.output.suffix, paths)
             filled = [0] * len(counted)
-            for line in _lines(paths) if counted else ():
+            tabs = self.output.suffix == ".tsv"
+            for line in _lines(paths) if counted or tabs else ():
+                self.flattened += tabs and any(isinstance(one, str) and _BREAKS.search(one) for one in line.values())
                 filled = [before + bool(line.get(column)) for before, column in zip(filled, counted, strict=True)]
             temporary.replace(self.output)
         finally:
@@ -212,12 +217,10 @@ def _write(path: Path, suffix: str, parts: Sequence[Path]) -> tuple[int, list[st
 
 
 def _cells(line: Mapping[str, Any], suffix: str) -> dict[str, str]:
-    """Lists and mappings as JSON; a TSV cell can hold neither a tab nor a line break, so they become blanks."""
+    """Lists and mappings as JSON; a TSV cell can hold neither a tab nor a line break, so each becomes a blank."""
     cells = {column: "" if value is None else _cell(value) for column, value in line.items()}
     if suffix == ".tsv":
-        return {
-            column: " ".join(cell.split()) if _BREAKS.intersection(cell) else cell for column, cell in cells.items()
-        }
+        return {column: _BREAKS.sub(" ", cell) for column, cell in cells.items()}
     return cells
 
 

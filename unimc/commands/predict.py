@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -116,6 +117,7 @@ def predict(
     AnswerRule.of(multi_label, threshold, top_k if multi_label else None)
     path = json_file or file
     assert path is not None
+    _check_apart(output, (path, options_file, None if task is None else Path(task)))
     asked = Asked(options, options_file, text, question, task, variant, language, multi_label, threshold)
     card = None
     if json_file is None:
@@ -171,9 +173,21 @@ def predict(
     if state.is_main_process:
         rows, counts = part.join([prefix + "truncated", *([prefix + "error"] if columns.skips else [])])
         cut, failed = (*counts, 0)[:2]
+        if part.flattened:
+            typer.echo(
+                f"note: tabs and line breaks in {part.flattened:,} rows became blanks, as TSV can't hold them; CSV can",
+                err=True,
+            )
         for column in part.as_text:
             typer.echo(f"note: no Parquet type holds all values of the column {shown(column)}; it is text", err=True)
         typer.echo(f"{rows - failed:,} answers written to {output}{_without(failed, columns)}{_cut(cut, columns)}")
+
+
+def _check_apart(output: Path | None, inputs: Sequence[Path | None]) -> None:
+    """Refuses to write over what is read."""
+    for path in inputs:
+        if output is not None and path is not None and path.exists() and output.resolve() == path.resolve():
+            raise InputError(f"--output {output} is a file that is read; give another name")
 
 
 def _sha256(path: Path) -> str | None:
@@ -199,6 +213,7 @@ def _cut(rows: int, columns: Columns) -> str:
 
 def _check_rows(path: Path, check: Check | None, columns: Columns) -> None:
     """Raise InputError if the file has no rows, its first can't be asked, or a row has a column of a new one's name."""
+    from converters.files import form
     from converters.streaming import stream
 
     number = -1
@@ -212,7 +227,7 @@ def _check_rows(path: Path, check: Check | None, columns: Columns) -> None:
                 check(row)
         except InputError as problem:
             raise InputError(f"{path}: row 0 (from 0): {problem}") from None
-        if not {".json", ".jsonl"}.intersection(path.suffixes):
+        if form(path) not in ("json", "jsonl"):
             return  # the rows of a table all have the columns of the first
     if number < 0:
         raise InputError(f"{path}: the file has no rows")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from unicodedata import normalize
 
 import typer
 
@@ -72,6 +73,12 @@ def init(
             raise InputError(f"{file}: no column {column!r}; the columns are: {', '.join(found)}")
     if len(text or ()) > 2 or len(set(given)) < len(given):
         raise InputError("--text names one or two columns, --label and --options others; for more, edit the card")
+    table = files.form(file) in ("csv", "tsv")
+    if headless := next((one for one in found.values() if table and one.name in one.counts), None):
+        raise InputError(
+            f"{file}: the first line seems to be a row, not the columns' names: {headless.name!r} is also among the "
+            "values below it; put a line with the names first"
+        )
     typer.echo(f"{file}: {len(rows):,} rows; columns: {', '.join(found)}")
 
     every = list(found.values())
@@ -98,7 +105,7 @@ def init(
     if not texts and asks is None:
         texts = _settle_texts(guesses.texts(every, {*taken, *filter(None, [label])}))
     parts = [*texts, *filter(None, [asks])]
-    language = language or _language([str(row.get(one) or "") for row in rows[:2000] for one in parts])
+    language = language or _language([str(row.get(one) or "") for row in rows[:2000] for one in parts], parts)
     every_split = {split: file} | _beside(file, split, [*parts, *options, *filter(None, [label])])
     if len(every_split) > 1:
         by_file = {path: rows if path == file else files.read_file(path) for path in every_split.values()}
@@ -219,13 +226,14 @@ def _settle_texts(found: Found) -> Sequence[str]:
     return [column for column in (first, second) if column is not None]
 
 
-def _language(texts: Sequence[str]) -> str:
+def _language(texts: Sequence[str], columns: Sequence[str]) -> str:
     from converters.drafting import guesses
 
     language, share = guesses.language(texts)
     if language is not None:
         return language
-    why = "the texts are in neither script" if share is None else f"{share:.0%} of the texts is Chinese"
+    where = f"of column {' and '.join(columns)}"
+    why = f"the texts {where} are in neither script" if share is None else f"{share:.0%} {where} is Chinese"
     if not _on_a_terminal():
         raise InputError(f"the language can't be told: {why}; say it with --language en or --language zh")
     return str(_asked(f"Language ({why}): en or zh?", ["en", "zh"], ()))
@@ -262,9 +270,9 @@ def _said(first: Draft, columns: dict[str, Column]) -> Iterator[str]:
         yield f"  labels: column {first.label}, {len(counts)} values: {most}{more}"
         if columns[first.label].numeric:
             yield "  labels: they are numbers; write into the card what each of them means"
-        folded = {value.casefold() for value in counts}
+        folded = {normalize("NFKC", value).casefold() for value in counts}
         if len(folded) < len(counts):
-            yield "  labels: some differ only in capital letters; if they mean the same, make them one in the file"
+            yield "  labels: some differ only in capitals or width (Ａ, A); make those that mean the same alike"
     if first.id is not None:
         yield f"  id: column {first.id}"
     yield f"  language: {first.language}"
