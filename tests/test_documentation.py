@@ -137,6 +137,15 @@ def test_every_configuration_is_valid_and_names_tasks_that_exist(path: Path) -> 
         assert converters.get(entry if isinstance(entry, str) else entry["task"])
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_table_has_a_head(page: str) -> None:
+    """Without one its lines are text, and no column says what it is."""
+    lines = FENCE.sub("", (ROOT / page).read_text(encoding="utf-8")).splitlines()
+    for before, line, after in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
+        if line.startswith("|") and not before.startswith("|"):
+            assert re.fullmatch(r"(\|\s*:?-+:?\s*)+\|", after), line
+
+
 @pytest.mark.parametrize("pages", IN_BOTH_LANGUAGES, ids=lambda pages: pages[0])
 def test_both_languages_of_a_page_show_the_same_things(pages: tuple[str, str]) -> None:
     for kind in ("bash", "python", "yaml", "toml", "csv", ""):
